@@ -1,0 +1,60 @@
+# make lab   opens the tour in JupyterLab; make test checks the package and every notebook.
+# Both set up .venv on their first call, and again only when requirements.lock or pyproject.toml has changed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on the path that TensorFlow supports; `make PYTHON=/path/to/python lab` chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+# JupyterLab asks to be told when it runs as root, as it does in a container.
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# In checks and in stored notebooks no progress bar is drawn, and a variable of the caller's changes no data set.
+QUIET := env -u CONVTOUR_DATA TQDM_DISABLE=1
+
+.PHONY: help lab test lint package-tests notebook-tests notebooks lock sample clean
+
+help:
+	@echo 'make lab        open the tour in JupyterLab'
+	@echo 'make test       check the package and every notebook'
+	@echo 'make notebooks  run every notebook and store its outputs'
+	@echo 'make lock       renew requirements.lock from pyproject.toml'
+	@echo 'make sample     make data/mnist-10k.npz again from its source'
+	@echo 'make clean      remove .venv and all caches'
+
+lab: $(VENV)/.ready
+	$(BIN)/jupyter lab $(ROOT) $(LAB_FLAGS) notebooks
+
+test: lint package-tests notebook-tests
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+package-tests: $(VENV)/.ready
+	TQDM_DISABLE=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
+
+notebook-tests: $(VENV)/.ready
+	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
+
+notebooks: $(VENV)/.ready
+	$(QUIET) $(BIN)/python tools/store_notebooks.py
+
+lock: $(VENV)/.ready
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra tour --extra dev --upgrade --output-file requirements.lock pyproject.toml
+
+sample: $(VENV)/.ready
+	$(BIN)/python tools/make_sample.py
+
+clean:
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'convtour needs Python 3.11, 3.12 or 3.13 on the path.'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,18 @@
+"""Files that are never half-written."""
+
+import os
+from pathlib import Path
+import tempfile
+
+
+def write(target: Path, content: bytes) -> None:
+    """Write a file aside and move it into place, so that no half of one is ever seen."""
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(aside, 0o644)  # mkstemp's own mode keeps others from reading
+        os.replace(aside, target)
+    except BaseException:
+        os.unlink(aside)
+        raise

@@ -1,0 +1,231 @@
+"""The protocol: fresh models on fixed folds, refused early where something does not fit."""
+
+from collections.abc import Callable
+import itertools
+from typing import Any
+
+from convtour import define_model, evaluate_model
+import keras
+import numpy as np
+import pytest
+from sklearn.model_selection import KFold
+
+Bumps = tuple[np.ndarray, np.ndarray]
+Trained = tuple[list[float], list[keras.callbacks.History]]
+
+
+def test_scores_and_histories_have_one_entry_a_fold(trained: Trained) -> None:
+    scores, histories = trained
+    assert len(scores) == len(histories) == 3
+    for score, history in zip(scores, histories, strict=True):
+        assert isinstance(history, keras.callbacks.History)
+        assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+        assert all(len(curve) == 3 for curve in history.history.values())
+        assert 0 <= score <= 1
+        assert score == history.history["val_accuracy"][-1]
+
+
+def test_the_same_call_twice_gives_the_same_scores_and_losses(bumps: Bumps, trained: Trained) -> None:
+    np.random.default_rng().normal()
+    keras.utils.set_random_seed(12345)
+    scores, histories = evaluate_model(*bumps, n_folds=3, epochs=3, verbose=0)
+    assert scores == trained[0]
+    assert [history.history for history in histories] == [history.history for history in trained[1]]
+
+
+def test_it_is_the_loop_of_the_article(bumps: Bumps, trained: Trained) -> None:
+    x, y = bumps
+    scores = []
+    for fold, (train, held_out) in enumerate(KFold(3, shuffle=True, random_state=1).split(x)):
+        keras.utils.set_random_seed(1 + fold)
+        model = define_model((12, 1), 3)
+        model.fit(x[train], y[train], epochs=3, batch_size=32, verbose=0)
+        _, accuracy = model.evaluate(x[held_out], y[held_out], verbose=0)
+        scores.append(accuracy)
+    assert scores == pytest.approx(trained[0], abs=1e-6)
+
+
+def test_another_seed_starts_from_other_weights(bumps: Bumps, trained: Trained) -> None:
+    _, histories = evaluate_model(*bumps, n_folds=3, epochs=1, seed=2, verbose=0)
+    assert histories[0].history["loss"][0] != trained[1][0].history["loss"][0]
+
+
+def test_epochs_and_batch_size_reach_the_training(bumps: Bumps) -> None:
+    _, histories = evaluate_model(*bumps, n_folds=2, epochs=4, batch_size=7, verbose=0)
+    assert [len(history.epoch) for history in histories] == [4, 4]
+    assert histories[0].params["steps"] == -(-45 // 7)
+
+
+@pytest.mark.parametrize("shape", [(8, 2), (8, 8, 1), (6, 6, 6, 1)])
+@pytest.mark.parametrize("num_classes", [2, 4])
+def test_signals_images_and_clips_of_any_number_of_classes_are_learned(
+    shape: tuple[int, ...], num_classes: int
+) -> None:
+    labels = np.arange(24 * num_classes) % num_classes
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(len(labels), *shape)) * 0.1 + labels.reshape(-1, *[1] * len(shape)) / num_classes
+    scores, _ = evaluate_model(inputs, np.eye(num_classes)[labels], n_folds=2, epochs=12, batch_size=8, verbose=0)
+    assert np.mean(scores) > 0.6
+
+
+def test_lists_and_whole_numbers_are_data_too() -> None:
+    inputs = [[[value % 2], [value % 2], [0], [1]] for value in range(12)]
+    labels = [[1, 0] if value % 2 else [0, 1] for value in range(12)]
+    scores, _ = evaluate_model(inputs, labels, n_folds=2, epochs=1, verbose=0)
+    assert len(scores) == 2
+
+
+def test_each_fold_is_printed_in_percent(bumps: Bumps, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, _ = evaluate_model(*bumps, n_folds=2, epochs=1)
+    assert capsys.readouterr().out == "".join(f"> {100 * score:.3f}\n" for score in scores)
+
+
+def test_verbose_0_is_silent(bumps: Bumps, capfd: pytest.CaptureFixture[str]) -> None:
+    evaluate_model(*bumps, n_folds=2, epochs=1, verbose=0)
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_the_progress_bar_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convtour.kfold import _progress_bar
+
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    assert _progress_bar(10, verbose=1).disable
+    monkeypatch.delenv("TQDM_DISABLE")
+    assert _progress_bar(10, verbose=0).disable
+
+
+def network(input_shape: tuple[int, ...], *last: Any, compiled: dict[str, Any] | None = None) -> keras.Model:
+    model = keras.Sequential([keras.Input(input_shape), *last])
+    if compiled is not None:
+        model.compile(**compiled)
+    return model
+
+
+FIT = {"optimizer": "sgd", "loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+
+
+def test_a_model_of_ones_own_is_judged(bumps: Bumps) -> None:
+    built = []
+
+    def my_model(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        layers = keras.layers.Flatten(), keras.layers.Dense(num_classes, activation="softmax")
+        built.append(network(input_shape, *layers, compiled={**FIT, "optimizer": keras.optimizers.SGD(0.5)}))
+        return built[-1]
+
+    scores, _ = evaluate_model(*bumps, n_folds=2, epochs=30, model_fn=my_model, verbose=0)
+    assert np.mean(scores) > 0.9
+    assert len({id(model) for model in built}) == 3  # one to check that it fits, one a fold
+
+
+def shared_model() -> Callable[..., keras.Model]:
+    model = define_model((12, 1), 3)
+    return lambda input_shape, num_classes: model
+
+
+@pytest.mark.parametrize(
+    ("model_fn", "complaint"),
+    [
+        (lambda: define_model((12, 1), 3), r"called as model_fn\(input_shape, num_classes\).*too many positional"),
+        (lambda shape, classes: "a model", "returned str; expected a compiled keras.Model"),
+        (lambda shape, classes: network(shape, keras.layers.Flatten(), keras.layers.Dense(3)), "is not compiled"),
+        (
+            lambda shape, classes: network(shape, keras.layers.Dense(3), compiled=FIT),
+            r"output of shape \(2, 12, 3\); expected \(2, 3\).*Flatten",
+        ),
+        (
+            lambda shape, classes: network(shape, keras.layers.Flatten(), keras.layers.Dense(5), compiled=FIT),
+            r"output of shape \(2, 5\); expected \(2, 3\)",
+        ),
+        (lambda shape, classes: define_model((9, 1), 3), r"does not take samples of shape \(12, 1\)"),
+        (
+            lambda shape, classes: network(
+                shape, keras.layers.Flatten(), keras.layers.Dense(3), compiled={**FIT, "metrics": ["mse"]}
+            ),
+            "reports loss, .*expected accuracy as well",
+        ),
+        (
+            lambda shape, classes: network(
+                shape, keras.layers.Flatten(), keras.layers.Dense(3), compiled={**FIT, "loss": "no_such_loss"}
+            ),
+            "loss or metrics do not fit",
+        ),
+        (shared_model(), "the same model twice"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_before_training(
+    bumps: Bumps, monkeypatch: pytest.MonkeyPatch, model_fn: Any, complaint: str
+) -> None:
+    monkeypatch.setattr(keras.Model, "fit", lambda *args, **kwargs: pytest.fail("it trained"))
+    with pytest.raises(ValueError, match=complaint):
+        evaluate_model(*bumps, n_folds=2, epochs=1, model_fn=model_fn, verbose=0)
+
+
+SAMPLES = np.zeros((6, 8, 1))
+LABELS = np.eye(2)[np.arange(6) % 2]
+
+
+def with_one(array: np.ndarray, value: float) -> np.ndarray:
+    changed = array.copy()
+    changed.flat[-1] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "complaint"),
+    [
+        ((SAMPLES, LABELS, 7), ValueError, "n_folds=7, but there are only 6 samples"),
+        ((SAMPLES, LABELS, 1), ValueError, "n_folds=1: expected at least 2"),
+        ((SAMPLES, LABELS, 2.5), TypeError, "n_folds=2.5: expected a whole number, got float"),
+        ((SAMPLES, LABELS[:5], 2), ValueError, r"\(6, 8, 1\) and data_y \(5, 2\).*the same n"),
+        ((SAMPLES, LABELS.argmax(axis=1), 2), ValueError, r"data_y \(6,\).*to_categorical"),
+        ((SAMPLES, LABELS.argmax(axis=1)[:, np.newaxis], 2), ValueError, "not one-hot: expected at least 2 columns"),
+        ((SAMPLES, LABELS * 2, 2), ValueError, "not one-hot"),
+        ((SAMPLES, np.ones((6, 2)), 2), ValueError, "not one-hot"),
+        ((SAMPLES, np.full((6, 2), 0.5), 2), ValueError, "not one-hot"),
+        (
+            (with_one(SAMPLES, np.nan), LABELS, 2),
+            ValueError,
+            "data_x holds NaN or infinite values in 1 of 6 rows.*row 5",
+        ),
+        ((with_one(SAMPLES, np.inf), LABELS, 2), ValueError, "data_x holds NaN or infinite"),
+        ((SAMPLES, with_one(LABELS, np.nan), 2), ValueError, "data_y holds NaN or infinite"),
+        ((np.zeros(6), LABELS, 2), ValueError, r"data_x has shape \(6,\)"),
+        ((np.full((6, 8, 1), "a"), LABELS, 2), TypeError, "data_x holds <U1, not numbers"),
+        ((np.zeros((6, 3, 1)), LABELS, 2), ValueError, "too small"),
+        ((np.zeros((6, 8)), LABELS, 2), ValueError, "has 1 axes"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[Any, ...], error: type[Exception], complaint: str
+) -> None:
+    monkeypatch.setattr(keras.Model, "fit", lambda *args, **kwargs: pytest.fail("it trained"))
+    with pytest.raises(error, match=complaint):
+        evaluate_model(*arguments, verbose=0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("batch_size", 0), ("seed", -1)])
+def test_numbers_that_are_too_small_are_refused(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"{name}={value}: expected at least"):
+        evaluate_model(SAMPLES, LABELS, 2, **{name: value})  # type: ignore[arg-type]
+
+
+def test_the_folds_are_disjoint_and_cover_everything(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sample carries its own number, so that what reaches the training can be read back."""
+    x, y = bumps
+    numbered = x.copy()
+    numbered[:, 0, 0] = np.arange(len(x))
+    seen: list[tuple[set[int], set[int]]] = []
+    fit = keras.Model.fit
+
+    def watched(self: keras.Model, train: np.ndarray, labels: np.ndarray, **kwargs: Any) -> Any:
+        held_out, _ = kwargs["validation_data"]
+        seen.append((set(train[:, 0, 0].astype(int)), set(held_out[:, 0, 0].astype(int))))
+        assert (labels.argmax(axis=1) == train[:, 0, 0] % 3).all()
+        return fit(self, train, labels, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    evaluate_model(numbered, y, n_folds=4, epochs=1, verbose=0)
+    everything = set(range(len(x)))
+    assert [train | held_out for train, held_out in seen] == [everything] * 4
+    assert not any(train & held_out for train, held_out in seen)
+    assert sorted(itertools.chain(*(held_out for _, held_out in seen))) == sorted(everything)

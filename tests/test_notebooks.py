@@ -1,0 +1,250 @@
+"""The stored notebooks: complete, clean, fresh, and held to their own numbers.
+
+nbval compares outputs, but not pictures, prose, or a cell that was never run; what it lets through is held here.
+"""
+
+import base64
+import copy
+import io
+from pathlib import Path
+import re
+import subprocess
+import sys
+from typing import Any
+
+from check_prose import unsupported
+import nbformat
+from PIL import Image
+import pytest
+from store_notebooks import canonical, code_hash, stored_form
+
+ROOT = Path(__file__).parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+Notebook = Any
+
+# The one tag that loosens a check: a cell that is meant to fail.
+ALLOWED_TAGS = {"raises-exception"}
+
+
+def read(path: Path) -> Notebook:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook: Notebook) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def problems(notebook: Notebook) -> list[str]:
+    """Everything that is wrong with a stored notebook apart from its prose."""
+    found = []
+    nbformat.validate(notebook)
+    cells = code_cells(notebook)
+    if [cell.execution_count for cell in cells] != list(range(1, len(cells) + 1)):
+        found.append("not run from top to bottom in one go")
+    if notebook.metadata.get("convtour", {}).get("code_sha256") != code_hash(notebook):
+        found.append("the code has changed since the outputs were stored")
+    for cell in cells:
+        tags = set(cell.metadata.get("tags", []))
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        kinds = [output.output_type for output in cell.outputs]
+        if tags - ALLOWED_TAGS:
+            found.append(f"{cell.id}: tags {tags - ALLOWED_TAGS}")
+        if ("error" in kinds) != ("raises-exception" in tags):
+            found.append(f"{cell.id}: fails without saying so, or says so without failing")
+        if len(lines) > 15:
+            found.append(f"{cell.id}: {len(lines)} lines of code")
+        if not lines:
+            found.append(f"{cell.id}: empty")
+        for output in cell.outputs:
+            if output.get("name") == "stderr":
+                found.append(f"{cell.id}: wrote to standard error")
+            found += [f"{cell.id}: {problem}" for problem in picture_problems(output)]
+    return found
+
+
+def picture_problems(output: Any) -> list[str]:
+    """What is wrong with a stored picture: no words, or other words than were drawn into it."""
+    data = output.get("data", {})
+    if "image/png" not in data:
+        return ["a figure without its picture"] if "<Figure" in str(data.get("text/plain")) else []
+    words = data.get("text/plain", "")
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    alt = output.metadata.get("image/png", {}).get("alt")
+    if not (len(words) > 40 and alt == words and image.info.get("Description") == words):
+        return ["picture, alt text and plain text do not say the same"]
+    return []
+
+
+def test_there_are_notebooks() -> None:
+    assert PATHS
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_is_complete_clean_and_fresh(path: Path) -> None:
+    assert problems(read(path)) == []
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_in_its_one_form(path: Path) -> None:
+    assert stored_form(canonical(read(path))) == path.read_text(encoding="utf-8"), "run make notebooks"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_prose_says_nothing_that_code_and_outputs_do_not(path: Path) -> None:
+    assert unsupported(read(path)) == []
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_links_within_the_repository_lead_somewhere(path: Path) -> None:
+    prose = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\(([^)#\s]+)", prose):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_opens_with_a_title_and_what_it_costs_and_ends_with_exercises_and_reading(path: Path) -> None:
+    prose = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    assert prose[0].startswith("# ")
+    for promise in ("**What you will see.**", "**What you need.**", "**What it costs.**"):
+        assert promise in prose[0]
+    assert "## Exercises" in "\n".join(prose)
+    assert "## Further reading" in prose[-1]
+
+
+# The checks above must be able to fail: each of these changes a good notebook in one way.
+
+
+@pytest.fixture
+def baseline() -> Notebook:
+    return read(ROOT / "notebooks" / "05_mnist_baseline.ipynb")
+
+
+def find(notebook: Notebook, cell_id: str) -> Any:
+    return next(cell for cell in notebook.cells if cell.id == cell_id)
+
+
+def picture_of(cell: Any) -> Any:
+    return next(output for output in cell.outputs if "image/png" in output.get("data", {}))
+
+
+def never_run(notebook: Notebook) -> None:
+    find(notebook, "conv").update(execution_count=None, outputs=[])
+
+
+def other_code(notebook: Notebook) -> None:
+    find(notebook, "conv").source += "\n# edited"
+
+
+def skipped(notebook: Notebook) -> None:
+    find(notebook, "conv").metadata["tags"] = ["nbval-skip"]
+
+
+def unexpected_error(notebook: Notebook) -> None:
+    find(notebook, "refuse").metadata.pop("tags")
+
+
+def standard_error(notebook: Notebook) -> None:
+    find(notebook, "conv").outputs.append(nbformat.v4.new_output("stream", name="stderr", text="a warning"))
+
+
+def swapped_pictures(notebook: Notebook) -> None:
+    one, other = (picture_of(find(notebook, cell_id)).data for cell_id in ("curves", "performance"))
+    one["image/png"], other["image/png"] = other["image/png"], one["image/png"]
+
+
+def dropped_alt_text(notebook: Notebook) -> None:
+    picture_of(find(notebook, "curves")).metadata["image/png"].pop("alt")
+
+
+def dropped_picture(notebook: Notebook) -> None:
+    output = picture_of(find(notebook, "curves"))
+    output["data"] = {"text/plain": "<Figure size 900x380>"}
+
+
+def long_cell(notebook: Notebook) -> None:
+    find(notebook, "conv").source = "\n".join(f"x = {line}" for line in range(16))
+    notebook.metadata["convtour"]["code_sha256"] = code_hash(notebook)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        never_run,
+        other_code,
+        skipped,
+        unexpected_error,
+        standard_error,
+        swapped_pictures,
+        dropped_alt_text,
+        dropped_picture,
+        long_cell,
+    ],
+)
+def test_a_spoiled_notebook_is_noticed(baseline: Notebook, change: Any) -> None:
+    spoiled = copy.deepcopy(baseline)
+    change(spoiled)
+    assert problems(spoiled) != []
+
+
+@pytest.mark.parametrize(
+    ("cell_id", "true", "false"),
+    [
+        ("onehot-why", "a 3", "a 3.5"),
+        ("load-showed", "8,000 pictures", "8,100 pictures"),
+        ("prep-showed", "3x3", "3x4"),
+        ("no-flatten-showed", "13x13", "14x13"),
+        ("conv-params-showed", "320", "321"),
+        ("dense-showed", "99.8 %", "98.9 %"),
+        ("own", "(n, steps, channels)", "(n, 77, 13)"),
+    ],
+)
+def test_false_prose_is_noticed(baseline: Notebook, cell_id: str, true: str, false: str) -> None:
+    cell = find(baseline, cell_id)
+    assert true in cell.source
+    cell.source = cell.source.replace(true, false)
+    assert unsupported(baseline) != []
+
+
+MINIATURE = """
+from types import SimpleNamespace
+from convtour import summarize_diagnostics
+curves = {"loss": [1.0, 0.5], "accuracy": [0.5, 0.8], "val_loss": [1.1, 0.7], "val_accuracy": [0.4, 0.7]}
+summarize_diagnostics([SimpleNamespace(history=curves)])
+"""
+
+
+def nbval(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", str(path)]
+    return subprocess.run(
+        [*command, "--rootdir", str(path.parent)], cwd=path.parent, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh", "passes"),
+    [("", "", True), ("0.7]", "0.6]", False), ('"val_loss": [1.1', '"val_loss": [1.2', False)],
+)
+def test_nbval_sees_a_wrong_curve(tmp_path: Path, stored: str, fresh: str, passes: bool) -> None:
+    """Outputs are stored with one curve and checked with another."""
+    from store_notebooks import run
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(MINIATURE)])
+    notebook = run(notebook)
+    notebook.cells[0].source = MINIATURE.replace(stored, fresh)
+    nbformat.write(notebook, tmp_path / "curve.ipynb")
+    done = nbval(tmp_path / "curve.ipynb")
+    assert (done.returncode == 0) == passes, done.stdout
+
+
+def test_storing_twice_gives_the_same_bytes() -> None:
+    from store_notebooks import run
+
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(MINIATURE), nbformat.v4.new_code_cell("1 / 0")]
+    )
+    notebook.cells[1].metadata["tags"] = ["raises-exception"]
+    once = run(notebook)
+    assert stored_form(once) == stored_form(run(once))
+    assert problems(once) == []
+    assert str(ROOT) not in stored_form(once)

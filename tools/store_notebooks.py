@@ -1,0 +1,96 @@
+"""Run every notebook from a clean start and store its outputs.
+
+Usage: python tools/store_notebooks.py [--check] [NOTEBOOK ...]
+
+What is stored is the same, byte for byte, when nothing has changed: no timings, no volatile metadata, cell ids kept,
+streams joined, tracebacks cut down to the error itself. A hash of the code goes into the metadata, so that a test can
+tell outputs that are older than their code. A notebook is written aside and moved into place, and only if it changed.
+``--check`` runs nothing: it says which notebooks are not in that form, or were edited since they were stored.
+"""
+
+import argparse
+import hashlib
+import os
+from pathlib import Path
+import sys
+from typing import Any
+
+from nbclient import NotebookClient
+import nbformat
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+}
+Notebook = Any
+
+
+def code_hash(notebook: Notebook) -> str:
+    """SHA-256 over the source of all code cells, in order."""
+    sources = (cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return hashlib.sha256("\0".join(sources).encode()).hexdigest()
+
+
+def run(notebook: Notebook) -> Notebook:
+    """Execute a copy of the notebook in a new kernel, in the notebooks' folder."""
+    fresh = nbformat.from_dict(notebook)
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        fresh,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+    )
+    client.execute(env={**os.environ, "TQDM_DISABLE": "1"})
+    return canonical(fresh)
+
+
+def canonical(notebook: Notebook) -> Notebook:
+    """The one form in which a notebook is stored."""
+    notebook.metadata = nbformat.from_dict({**METADATA, "convtour": {"code_sha256": code_hash(notebook)}})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":  # a full traceback names files of this machine
+                output.traceback = [f"{output.ename}: {output.evalue}"]
+    return notebook
+
+
+def stored_form(notebook: Notebook) -> str:
+    """The text of the stored file."""
+    return str(nbformat.writes(notebook)) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="run nothing, write nothing; say what is not as stored")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/")
+    options = parser.parse_args()
+    stale = 0
+    for path in options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
+        before = path.read_text(encoding="utf-8")
+        notebook = nbformat.reads(before, as_version=4)
+        if options.check:
+            is_stale = stored_form(canonical(notebook)) != before
+            stale += is_stale
+            print(f"{path.name}: {'run make notebooks' if is_stale else 'as stored'}")
+            continue
+        after = stored_form(run(notebook))
+        if after != before:
+            aside = path.with_suffix(".part")
+            aside.write_text(after, encoding="utf-8")
+            aside.replace(path)
+        print(f"{path.name}: {'stored' if after != before else 'unchanged'}", flush=True)
+    return min(stale, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
