@@ -3,26 +3,27 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The first Python on the path that TensorFlow supports; `make PYTHON=/path/to/python lab` chooses another.
+# The first Python on the path that TensorFlow supports; `make PYTHON=/path/to/python lab`, as first call, chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 # JupyterLab asks to be told when it runs as root, as it does in a container.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-# In checks and in stored notebooks no progress bar is drawn, and a variable of the caller's changes no data set.
-QUIET := env -u CONVTOUR_DATA TQDM_DISABLE=1
+UV := uv==0.13.9
+NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
-.PHONY: help lab test lint package-tests notebook-tests notebooks lock sample clean
+.PHONY: help lab test lint package-tests notebook-tests numerics notebooks lock sample clean
 
 help:
 	@echo 'make lab        open the tour in JupyterLab'
 	@echo 'make test       check the package and every notebook'
 	@echo 'make notebooks  run every notebook and store its outputs'
+	@echo 'make numerics   check that the notebooks say the same on other processors'
 	@echo 'make lock       renew requirements.lock from pyproject.toml'
 	@echo 'make sample     make data/mnist-10k.npz again from its source'
 	@echo 'make clean      remove .venv and all caches'
 
 lab: $(VENV)/.ready
-	$(BIN)/jupyter lab $(ROOT) $(LAB_FLAGS) notebooks
+	$(BIN)/python -m jupyter lab $(ROOT) $(LAB_FLAGS) notebooks
 
 test: lint package-tests notebook-tests
 
@@ -32,17 +33,23 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 
 package-tests: $(VENV)/.ready
-	TQDM_DISABLE=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
 
 notebook-tests: $(VENV)/.ready
-	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
+	$(BIN)/python -m pytest $(NBVAL)
+
+# Other processors round otherwise. These three runs stand for them: one thread, older instructions, other kernels.
+numerics: $(VENV)/.ready
+	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest $(NBVAL)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest $(NBVAL)
+	TF_ENABLE_ONEDNN_OPTS=0 $(BIN)/python -m pytest $(NBVAL)
 
 notebooks: $(VENV)/.ready
-	$(QUIET) $(BIN)/python tools/store_notebooks.py
+	$(BIN)/python tools/store_notebooks.py
 
-lock: $(VENV)/.ready
+lock:
 	$(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/python -m pip install --quiet $(UV)
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra tour --extra dev --upgrade --output-file requirements.lock pyproject.toml
 

@@ -1,10 +1,12 @@
 """Loading and scaling: what comes back, and what a bad file is told."""
 
 import hashlib
+import os
 from pathlib import Path
 import pickle
 import re
 from typing import Any
+import zipfile
 
 from convtour import load_dataset, prep_pixels
 from convtour.data import _idx_md5
@@ -189,11 +191,14 @@ def test_a_damaged_file_gives_its_own_arrays_or_one_clear_error(
     whole[position] ^= data.draw(st.integers(1, 255))
     path.write_bytes(whole)
     try:
-        x_train, *_ = load_dataset(path)
+        x_train, y_train, x_test, y_test = load_dataset(path)
     except ValueError as error:
         assert str(error).startswith(str(path)), error
     else:
         assert np.array_equal(x_train[..., 0], small()["x_train"])
+        assert y_train.argmax(axis=1).tolist() == small()["y_train"].tolist()
+        assert np.array_equal(x_test[..., 0], small()["x_test"])
+        assert y_test.argmax(axis=1).tolist() == small()["y_test"].tolist()
 
 
 @pytest.mark.parametrize("name", ["x_train", "y_test"])
@@ -205,6 +210,45 @@ def test_a_file_of_the_size_of_mnist_must_be_mnist(tmp_path: Path, full_mnist: P
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match=rf"mislabelled\.npz: .*is not MNIST: {name} differs"):
         load_dataset(path)
+
+
+def test_what_has_the_size_of_mnist_must_be_mnist(tmp_path: Path) -> None:
+    path = tmp_path / "blank.npz"
+    blank = {"x_train": np.zeros((60_000, 28, 28), "uint8"), "x_test": np.zeros((10_000, 28, 28), "uint8")}
+    np.savez_compressed(
+        path, allow_pickle=False, **blank, y_train=np.zeros(60_000, "uint8"), y_test=np.zeros(10_000, "uint8")
+    )
+    with pytest.raises(ValueError, match=r"blank\.npz: .*is not MNIST: x_train, y_train, x_test, y_test differs"):
+        load_dataset(path)
+
+
+def test_members_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bytes.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", b"some bytes")
+    with pytest.raises(ValueError, match=r"bytes\.npz: x_train could not be read"):
+        load_dataset(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a file; expected the path"):
+        load_dataset(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *args: Any, **kwargs: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError, match=r"mine\.npz"):
+        load_dataset(saved(tmp_path / "mine.npz"))
+
+
+def test_a_path_may_come_in_any_form_of_the_os_module(tmp_path: Path) -> None:
+    path = saved(tmp_path / "mine.npz")
+    assert len(load_dataset(str(path))[0]) == 6
+    assert len(load_dataset(os.fsencode(path))[0]) == 6  # type: ignore[arg-type]
 
 
 def test_an_idx_digest_is_that_of_the_file_format() -> None:

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 import numpy as np
 from PIL import Image
 import pytest
+from sklearn.model_selection import KFold
 
 Trained = tuple[list[float], list[keras.callbacks.History]]
 SCORES = [0.98, 0.95, 0.96, 0.99, 0.95]
@@ -49,13 +51,40 @@ def test_a_picture_displays_its_image_with_its_words(picture: Picture) -> None:
     assert np.asarray(image.convert("L")).std() > 5  # something is drawn
 
 
-def test_ipython_takes_the_picture_and_the_words_from_it() -> None:
+def test_a_notebook_shows_the_picture_and_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     from IPython.core.formatters import DisplayFormatter
 
     picture = plot_folds(6, 3)
     data, metadata = DisplayFormatter().format(picture)
-    assert data["text/plain"] == metadata["image/png"]["alt"] == picture.description
-    assert "image/png" in data
+    assert (data, metadata) == ({}, {})  # it displays itself
+    shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, metadata=None, raw=False: shown.append((data, metadata))
+    )
+    picture._ipython_display_()
+    (image, about), (words, _) = shown
+    assert image["text/plain"] == about["image/png"]["alt"] == picture.description
+    assert words == {"text/html": f"<details><summary>The picture in words</summary>{picture.description}</details>"}
+
+
+def test_a_picture_prints_its_words() -> None:
+    picture = plot_folds(6, 3)
+    assert repr(picture) == str(picture) == picture.description
+
+
+@pytest.mark.parametrize("name", ["folds.svg", "folds.txt", "folds", "absent/folds.png"])
+def test_a_picture_is_saved_as_png_in_a_folder_that_exists(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"ends in \.png, in a folder that exists"):
+        plot_folds(6, 3).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("image", "columns"), [(np.full((1, 4, 4), 130.0), 8), (np.full((1, 4, 4), 256), 8), (np.zeros((1, 4, 4)), 0)]
+)
+def test_images_out_of_range_are_refused(image: np.ndarray, columns: int) -> None:
+    with pytest.raises(ValueError, match=r"images run from .* columns; expected whole numbers 0 to 255"):
+        plot_digits(image, "a", columns=columns)
 
 
 def test_saving_writes_the_picture_and_its_words(tmp_path: Path) -> None:
@@ -102,11 +131,17 @@ def test_learning_curves_show_mean_band_and_every_fold() -> None:
 
 def test_the_words_of_the_learning_curves_state_their_numbers() -> None:
     words = summarize_diagnostics(HISTORIES).description
-    assert words.startswith("Learning curves of 2 folds over epochs 1 to 3. Cross-entropy loss: training: mean 0.90 at")
-    assert "validation: mean 58.00 at epoch 1 and 88.00 at epoch 3, best at epoch 3, 73.00 over all epochs" in words
-    assert "single folds end between 84.00 and 92.00" in words
+    assert words.startswith(
+        "Learning curves of 2 folds over epochs 1 to 3. Cross-entropy loss: training: mean 0.900 at"
+    )
+    assert "validation: mean 58.000 at epoch 1, 73.000 at epoch 2, 88.000 at epoch 3, averaging 73.000 over" in words
+    assert "single folds averaging 72.000 to 74.000." in words
+    coarse = summarize_diagnostics(HISTORIES, decimals=0).description
+    assert "validation: mean 58 at epoch 1, 73 at epoch 2, 88 at epoch 3, averaging 73 over the epochs" in coarse
+    assert "training: mean 0.9 at epoch 1, 0.5 at epoch 2, 0.3 at epoch 3" in coarse
     assert (
-        "training: mean 0.90 at epoch 1 and 0.30 at epoch 3, best at epoch 3, 0.57 over all epochs, band 0.13" in words
+        "mean 0.900 at epoch 1, 0.500 at epoch 2, 0.300 at epoch 3, averaging 0.567 over the epochs, band 0.133"
+        in words
     )
 
 
@@ -148,6 +183,7 @@ def test_real_histories_are_drawn(trained: Trained) -> None:
         ([SimpleNamespace(history={"loss": [1.0], "accuracy": [0.5]})], r"histories\[0\] has no 'val_loss'.*loss, acc"),
         ([SimpleNamespace(history={})], "has no 'loss'; it has nothing"),
         ([history([1.0], [0.5]), history([1.0, 0.5], [0.5, 0.6])], r"have \[1, 2\] epochs"),
+        ([history([1.0, np.nan], [0.5, 0.1])], r"histories\[0\] has loss=nan in epoch 2: the training diverged"),
     ],
 )
 def test_histories_that_cannot_be_drawn_are_refused(histories: list[Any], complaint: str) -> None:
@@ -188,6 +224,8 @@ def test_scores_that_are_no_accuracies_are_refused(scores: Any) -> None:
 @given(st.integers(2, 6), st.integers(6, 30))
 def test_the_picture_of_the_folds_is_that_of_the_protocol(n_folds: int, n_samples: int) -> None:
     picture = plot_folds(n_samples, n_folds)
+    for fold, (_, held_out) in enumerate(KFold(n_folds, shuffle=True, random_state=1).split(np.zeros(n_samples))):
+        assert re.search(rf"fold {fold + 1}: samples {' '.join(map(str, held_out))}[;.]", picture.description)
     assert "Every sample is held out exactly once." in picture.description
     numbers = [int(text.get_text()) for text in picture.axes[0].texts]
     assert sorted(numbers) == list(range(n_samples))

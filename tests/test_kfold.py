@@ -122,6 +122,11 @@ def shared_model() -> Callable[..., keras.Model]:
     return lambda input_shape, num_classes: model
 
 
+def shared_layer() -> Callable[..., keras.Model]:
+    dense = keras.layers.Dense(3, activation="softmax")
+    return lambda shape, classes: network(shape, keras.layers.Flatten(), dense, compiled=FIT)
+
+
 @pytest.mark.parametrize(
     ("model_fn", "complaint"),
     [
@@ -130,11 +135,11 @@ def shared_model() -> Callable[..., keras.Model]:
         (lambda shape, classes: network(shape, keras.layers.Flatten(), keras.layers.Dense(3)), "is not compiled"),
         (
             lambda shape, classes: network(shape, keras.layers.Dense(3), compiled=FIT),
-            r"output of shape \(2, 12, 3\); expected \(2, 3\).*Flatten",
+            r"output of shape \(8, 12, 3\); expected \(8, 3\).*Flatten",
         ),
         (
             lambda shape, classes: network(shape, keras.layers.Flatten(), keras.layers.Dense(5), compiled=FIT),
-            r"output of shape \(2, 5\); expected \(2, 3\)",
+            r"output of shape \(8, 5\); expected \(8, 3\)",
         ),
         (lambda shape, classes: define_model((9, 1), 3), r"does not take samples of shape \(12, 1\)"),
         (
@@ -149,7 +154,18 @@ def shared_model() -> Callable[..., keras.Model]:
             ),
             "loss or metrics do not fit",
         ),
-        (shared_model(), "the same model twice"),
+        (shared_model(), "the same model, or the same layer, twice"),
+        (shared_layer(), "the same model, or the same layer, twice"),
+        (define_model((12, 1), 3), "model_fn is a model; pass the function that builds it"),
+        (
+            lambda shape, classes: network(
+                shape,
+                keras.layers.Flatten(),
+                keras.layers.Dense(3, activation="softmax"),
+                compiled={**FIT, "metrics": [keras.metrics.BinaryAccuracy("accuracy")]},
+            ),
+            "metric called accuracy reports .* of the samples are classified correctly",
+        ),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_before_training(
@@ -178,19 +194,23 @@ def with_one(array: np.ndarray, value: float) -> np.ndarray:
         ((SAMPLES, LABELS, 2.5), TypeError, "n_folds=2.5: expected a whole number, got float"),
         ((SAMPLES, LABELS[:5], 2), ValueError, r"\(6, 8, 1\) and data_y \(5, 2\).*the same n"),
         ((SAMPLES, LABELS.argmax(axis=1), 2), ValueError, r"data_y \(6,\).*to_categorical"),
-        ((SAMPLES, LABELS.argmax(axis=1)[:, np.newaxis], 2), ValueError, "not one-hot: expected at least 2 columns"),
+        ((SAMPLES, LABELS.argmax(axis=1)[:, np.newaxis], 2), ValueError, "not one-hot.*at least 2 columns"),
         ((SAMPLES, LABELS * 2, 2), ValueError, "not one-hot"),
         ((SAMPLES, np.ones((6, 2)), 2), ValueError, "not one-hot"),
         ((SAMPLES, np.full((6, 2), 0.5), 2), ValueError, "not one-hot"),
         (
             (with_one(SAMPLES, np.nan), LABELS, 2),
             ValueError,
-            "data_x holds NaN or infinite values in 1 of 6 rows.*row 5",
+            r"data_x holds NaN, infinite .* in 1 of 6 rows.*row 5",
         ),
-        ((with_one(SAMPLES, np.inf), LABELS, 2), ValueError, "data_x holds NaN or infinite"),
-        ((SAMPLES, with_one(LABELS, np.nan), 2), ValueError, "data_y holds NaN or infinite"),
+        ((with_one(SAMPLES, np.inf), LABELS, 2), ValueError, "data_x holds NaN, infinite"),
+        ((SAMPLES, with_one(LABELS, np.nan), 2), ValueError, "data_y holds NaN, infinite"),
+        ((with_one(SAMPLES, 1e300), LABELS, 2), ValueError, "for float32, too large"),
+        ((SAMPLES + 0j, LABELS, 2), TypeError, "data_x holds complex128; expected real numbers"),
+        (([[[0.0]], [[0.0], [1.0]]], LABELS, 2), ValueError, "data_x has rows of different lengths"),
+        ((SAMPLES, with_one(LABELS, 1) * 0, 2), ValueError, r"not one-hot; row 0 is \[0.0, 0.0\]"),
         ((np.zeros(6), LABELS, 2), ValueError, r"data_x has shape \(6,\)"),
-        ((np.full((6, 8, 1), "a"), LABELS, 2), TypeError, "data_x holds <U1, not numbers"),
+        ((np.full((6, 8, 1), "a"), LABELS, 2), TypeError, "data_x holds <U1; expected real numbers"),
         ((np.zeros((6, 3, 1)), LABELS, 2), ValueError, "too small"),
         ((np.zeros((6, 8)), LABELS, 2), ValueError, "has 1 axes"),
     ],
@@ -229,3 +249,8 @@ def test_the_folds_are_disjoint_and_cover_everything(bumps: Bumps, monkeypatch: 
     assert [train | held_out for train, held_out in seen] == [everything] * 4
     assert not any(train & held_out for train, held_out in seen)
     assert sorted(itertools.chain(*(held_out for _, held_out in seen))) == sorted(everything)
+
+
+def test_seeds_end_where_those_of_the_last_fold_would_not_fit() -> None:
+    with pytest.raises(ValueError, match="seed=4294967295: expected at most 4294967294"):
+        evaluate_model(SAMPLES, LABELS, 2, seed=2**32 - 1)

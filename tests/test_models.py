@@ -62,8 +62,8 @@ def test_outputs_are_probabilities_for_every_shape_it_takes(shape: tuple[int, ..
         (((28, 28, 0), 10), ValueError, "too small.*at least 1 channel"),
         ((28, 10), TypeError, "input_shape=28: expected whole numbers"),
         (((28, 28.5, 1), 10), TypeError, "expected whole numbers"),
-        (((28, 28, 1), 1), ValueError, "num_classes=1: a classifier needs at least 2"),
-        (((28, 28, 1), "10"), TypeError, "integer"),
+        (((28, 28, 1), 1), ValueError, "num_classes=1: expected at least 2"),
+        (((28, 28, 1), "10"), TypeError, "num_classes='10': expected a whole number"),
     ],
 )
 def test_what_cannot_be_built_is_refused(arguments: tuple[Any, ...], error: type[Exception], complaint: str) -> None:

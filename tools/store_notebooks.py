@@ -5,7 +5,7 @@ Usage: python tools/store_notebooks.py [--check] [NOTEBOOK ...]
 What is stored is the same, byte for byte, when nothing has changed: no timings, no volatile metadata, cell ids kept,
 streams joined, tracebacks cut down to the error itself. A hash of the code goes into the metadata, so that a test can
 tell outputs that are older than their code. A notebook is written aside and moved into place, and only if it changed.
-``--check`` runs nothing: it says which notebooks are not in that form, or were edited since they were stored.
+``--check`` runs nothing: it says which notebooks are not in that form, or whose code was edited since.
 """
 
 import argparse
@@ -47,7 +47,8 @@ def run(notebook: Notebook) -> Notebook:
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
-    client.execute(env={**os.environ, "TQDM_DISABLE": "1"})
+    environment = {name: value for name, value in os.environ.items() if name != "CONVTOUR_DATA"}
+    client.execute(env={**environment, "TQDM_DISABLE": "1"})  # a progress bar never comes out the same twice
     return canonical(fresh)
 
 

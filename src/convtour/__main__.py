@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-import os
 import sys
 
 from convtour import __version__
@@ -19,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 when the data or the folder cannot be used, or 130 when interrupted.
+        Exit status: 0, or 1 when the data, the folder or the backend cannot be used, or 130 when interrupted.
 
     Examples
     --------
@@ -29,12 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        os.makedirs(options.out, exist_ok=True)
         from convtour.harness import run_test_harness, setting
 
         print(", ".join(f"{name} {version}" for name, version in setting().items()), flush=True)
         run_test_harness(options.data, n_folds=options.folds, epochs=options.epochs, seed=options.seed, out=options.out)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"convtour: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

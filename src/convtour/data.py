@@ -52,8 +52,8 @@ def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images,
     FileNotFoundError
         If there is no file at the path.
     ValueError
-        If the file is not an ``.npz`` of that layout, is damaged, holds pickled objects (nothing is ever unpickled), or
-        has the size of MNIST but is not MNIST.
+        If the file is not an ``.npz`` of that layout, is damaged, holds pickled objects (a file of yours is never
+        unpickled), or has the size of MNIST but is not MNIST.
     ConnectionError
         If ``"full"`` is not there and cannot be downloaded.
 
@@ -70,13 +70,13 @@ def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images,
     (0, 1.0)
     """
     named = os.environ.get("CONVTOUR_DATA") or "sample"
-    source = named if source is None else source
+    source = named if source is None else os.fsdecode(source)
     if source == "sample":
         arrays = _read_npz(_sample_path())
     elif source == "full" and named in ("sample", "full"):
         arrays = _download()
     else:
-        arrays = _read_npz(Path(named if source == "full" else source).expanduser())
+        arrays = _read_npz(Path(os.path.expanduser(named if source == "full" else source)))
         if source == "full" and not _has_size_of_mnist(arrays):
             raise ValueError(
                 f"{named}: CONVTOUR_DATA names this file, but it holds {len(arrays['x_train'])} + "
@@ -157,11 +157,15 @@ def _download() -> dict[str, npt.NDArray[Any]]:
 
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read and check a file in the layout of Keras's ``mnist.npz``, without ever unpickling."""
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(
             f'{path}: no such file. Expected "sample", "full" or the path of an mnist.npz; the sample needs no file.'
         )
-    if not zipfile.is_zipfile(path):
+    if not path.is_file():
+        raise ValueError(f"{path}: not a file; expected the path of an mnist.npz.")
+    with path.open("rb") as file:  # what the system refuses, it says itself
+        is_archive = zipfile.is_zipfile(file)
+    if not is_archive:
         raise ValueError(f"{path}: not a complete .npz archive; the file is cut short, damaged or of another kind.")
     arrays = {}
     name = "the archive"
@@ -172,6 +176,8 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
                 raise ValueError(f"it has no {', '.join(missing)}; it holds {', '.join(archive.files) or 'nothing'}")
             for name in _NAMES:
                 arrays[name] = archive[name]
+                if not isinstance(arrays[name], np.ndarray):
+                    raise ValueError("it is no array")
     except Exception as error:  # a damaged header or stream makes NumPy raise almost anything
         raise ValueError(
             f"{path}: {name} could not be read: {' '.join(str(error).split())}. Expected an .npz in the layout of "

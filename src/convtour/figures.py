@@ -1,12 +1,13 @@
 """Figures that say what they show.
 
 Every function here returns a `Picture`: a matplotlib figure with a sentence that is read back from what was drawn, not
-from what was meant to be drawn. In a notebook the picture carries that sentence as its alt text and as its plain text.
-A screen reader can read it, and a test that compares plain text notices a wrong curve.
+from what was meant to be drawn. In a notebook the picture carries that sentence as its alt text and as its plain text,
+and shows it folded up beneath. A screen reader can read it, and a test that compares text notices a wrong curve.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+import html
 import io
 import os
 from pathlib import Path
@@ -51,6 +52,20 @@ class Picture(Figure):
 
     description: str = ""
 
+    def __repr__(self) -> str:
+        return self.description or super().__repr__()
+
+    __str__ = __repr__
+
+    def _ipython_display_(self) -> None:
+        """Show the picture and, folded up beneath it, its words: JupyterLab gives a screen reader no alt text."""
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        words = html.escape(self.description, quote=False)
+        display({"text/html": f"<details><summary>The picture in words</summary>{words}</details>"}, raw=True)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """What Jupyter displays: the picture, its alt text, and the same sentence as plain text."""
         width = round(100 * self.get_figwidth())
@@ -66,8 +81,15 @@ class Picture(Figure):
         ----------
         path : path
             A file name that ends in ``.png``, in a folder that exists. A file that is there already is replaced, whole.
+
+        Raises
+        ------
+        ValueError
+            If the name ends otherwise or the folder does not exist.
         """
         target = Path(path)
+        if target.suffix != ".png" or not target.parent.is_dir():
+            raise ValueError(f"{target}: expected a name that ends in .png, in a folder that exists.")
         write(target, self._png())
         write(target.with_suffix(".txt"), f"{self.description}\n".encode())
 
@@ -78,13 +100,16 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]") -> Picture:
+def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, decimals: int = 3) -> Picture:
     """Draw loss and accuracy over the epochs: the mean over the folds, its spread, and each fold faintly.
 
     Parameters
     ----------
     histories : sequence of keras.callbacks.History
         As ``evaluate_model`` returns them, one a fold, all with the same number of epochs.
+    decimals : int
+        Decimals of the percentages in the description; losses get one more, but 3 at most. The last digits of a
+        training differ from one kind of processor to the next, so where the words must be the same everywhere, take 0.
 
     Returns
     -------
@@ -95,7 +120,7 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]") -> Pic
     Raises
     ------
     ValueError
-        If there is no history, one lacks a curve, or their numbers of epochs differ.
+        If there is no history, one lacks a curve or holds NaN, or their numbers of epochs differ.
 
     Examples
     --------
@@ -111,8 +136,8 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]") -> Pic
         loss = [_curves(histories, key) for key in ("loss", "val_loss")]
         accuracy = [100 * _curves(histories, key) for key in ("accuracy", "val_accuracy")]
         words = [
-            _draw_curves(left, "Cross-entropy loss", loss, at_best=np.argmin),
-            _draw_curves(right, "Accuracy (%)", accuracy, at_best=np.argmax),
+            _draw_curves(left, "Cross-entropy loss", loss, min(decimals + 1, 3)),
+            _draw_curves(right, "Accuracy (%)", accuracy, decimals),
         ]
     folds, epochs = loss[0].shape
     picture.description = (
@@ -206,11 +231,11 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
         held_out[fold, indices] = 1
     with _styled(figsize=(9, 0.6 + 0.42 * n_folds)) as picture:
         axes = picture.subplots()
-        image = axes.imshow(held_out, cmap=ListedColormap(["#CFE3F1", VERMILION]), vmin=0, vmax=1, aspect="auto")
+        image = axes.imshow(held_out, cmap=ListedColormap(["#CFE3F1", "#A34700"]), vmin=0, vmax=1, aspect="auto")
         drawn = np.asarray(image.get_array())
         for fold, sample in np.argwhere(drawn):
             axes.text(sample, fold, str(sample), ha="center", va="center", color="white", weight="bold")
-        axes.set(title="Orange, numbered: held out. Pale blue: trained on.", xlabel="sample")
+        axes.set(title="Dark, numbered: held out. Pale: trained on.", xlabel="sample")
         axes.set_yticks(range(n_folds), [f"fold {fold + 1}" for fold in range(n_folds)])
         axes.set_xticks(np.arange(n_samples + 1) - 0.5, labels=[])
         axes.set_yticks(np.arange(n_folds + 1) - 0.5, minor=True)
@@ -249,7 +274,7 @@ def plot_digits(images: npt.ArrayLike, titles: Sequence[object], *, columns: int
     Raises
     ------
     ValueError
-        If the images are not grey, or there is not one title for each.
+        If the images are not grey, their values are out of range, or there is not one title for each.
 
     Examples
     --------
@@ -267,6 +292,11 @@ def plot_digits(images: npt.ArrayLike, titles: Sequence[object], *, columns: int
             "(n, rows, columns, 1), at least one image, and a title for each."
         )
     white = 255 if np.issubdtype(pixels.dtype, np.integer) else 1
+    if not (pixels.min() >= 0 and pixels.max() <= white) or columns < 1:
+        raise ValueError(
+            f"images run from {pixels.min()} to {pixels.max()} in {columns} columns; expected whole numbers 0 to 255 "
+            "or floats 0 to 1, and at least 1 column."
+        )
     rows = -(-len(pixels) // columns)
     words = []
     with _styled(figsize=(9, 1.45 * rows)) as picture:
@@ -302,10 +332,17 @@ def _curves(histories: "Sequence[keras.callbacks.History]", key: str) -> npt.NDA
     lengths = sorted({len(history.history[key]) for history in histories})
     if len(lengths) > 1 or lengths[0] < 1:
         raise ValueError(f"The histories have {lengths} epochs; expected the same number, at least 1, in each.")
-    return np.array([history.history[key] for history in histories], dtype=np.float64)
+    curves = np.array([history.history[key] for history in histories], dtype=np.float64)
+    if not np.isfinite(curves).all():
+        fold, epoch = np.argwhere(~np.isfinite(curves))[0]
+        raise ValueError(
+            f"histories[{fold}] has {key}={curves[fold, epoch]} in epoch {epoch + 1}: the training diverged. Scale the "
+            "inputs (prep_pixels) or lower the learning rate."
+        )
+    return curves
 
 
-def _draw_curves(axes: Axes, title: str, train_and_validation: list[npt.NDArray[np.float64]], at_best: Any) -> str:
+def _draw_curves(axes: Axes, title: str, train_and_validation: list[npt.NDArray[np.float64]], decimals: int) -> str:
     """Draw the folds of one measure, and say what the drawn lines show."""
     words = []
     looks = (("training", BLUE, "-", "o"), ("validation", VERMILION, "--", "s"))
@@ -317,23 +354,24 @@ def _draw_curves(axes: Axes, title: str, train_and_validation: list[npt.NDArray[
         (line,) = axes.plot(
             epochs, mean, color=colour, linestyle=dashes, marker=marker, markersize=4, label=f"{name}: mean"
         )
-        words.append(_describe_curve(line, faint, band, at_best))
+        words.append(_describe_curve(line, faint, band, decimals))
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(title="faint: single folds\nband: one std over them", title_fontsize="small", alignment="left")
+    axes.legend(title="faint: single folds\nband: one std either side", title_fontsize="small", alignment="left")
     return f"{axes.get_title('left')}: {'; '.join(words)}."
 
 
-def _describe_curve(line: Line2D, faint: list[Line2D], band: PolyCollection, at_best: Any) -> str:
-    """Say how a drawn mean runs, how wide its band is, and where the drawn folds end."""
+def _describe_curve(line: Line2D, faint: list[Line2D], band: PolyCollection, decimals: int) -> str:
+    """Say how a drawn mean runs, how wide its band is, and where the drawn folds lie."""
     epochs, values = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     outline = np.asarray(band.get_paths()[0].vertices)
-    widths = [np.ptp(outline[outline[:, 0] == epoch, 1]) for epoch in epochs]
-    ends = [np.asarray(fold.get_ydata())[-1] for fold in faint]
+    width = np.mean([np.ptp(outline[outline[:, 0] == epoch, 1]) for epoch in epochs])
+    folds = np.array([fold.get_ydata() for fold in faint]).mean(axis=1)
+    stops = sorted({0, (len(values) - 1) // 2, len(values) - 1})
     return (
-        f"{line.get_label()} {values[0]:.2f} at epoch {epochs[0]:.0f} and {values[-1]:.2f} at epoch {epochs[-1]:.0f}, "
-        f"best at epoch {epochs[at_best(values)]:.0f}, {values.mean():.2f} over all epochs, "
-        f"band {np.mean(widths):.2f} wide, single folds end between {min(ends):.2f} and {max(ends):.2f}"
+        f"{line.get_label()} {', '.join(f'{values[at]:.{decimals}f} at epoch {epochs[at]:.0f}' for at in stops)}, "
+        f"averaging {values.mean():.{decimals}f} over the epochs, band {width:.{decimals}f} wide, single folds "
+        f"averaging {folds.min():.{decimals}f} to {folds.max():.{decimals}f}"
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 import inspect
-import operator
 import os
 from typing import Any
 
+from convtour._checks import whole
 from convtour._keras import keras
 from convtour.models import define_model
 import numpy as np
@@ -95,15 +95,19 @@ def evaluate_model(
     ['accuracy', 'loss', 'val_accuracy', 'val_loss']
     """
     x, y = _check_samples(data_x, data_y)
-    n_folds = _whole("n_folds", n_folds, at_least=2)
-    epochs = _whole("epochs", epochs, at_least=1)
-    batch_size = _whole("batch_size", batch_size, at_least=1)
-    seed = _whole("seed", seed, at_least=0)
+    n_folds = whole("n_folds", n_folds, at_least=2)
+    epochs = whole("epochs", epochs, at_least=1)
+    batch_size = whole("batch_size", batch_size, at_least=1)
+    seed = whole("seed", seed, at_least=0)
     if n_folds > len(x):
         raise ValueError(f"n_folds={n_folds}, but there are only {len(x)} samples; each fold needs at least one.")
+    if seed + n_folds > 2**32:
+        raise ValueError(
+            f"seed={seed}: expected at most {2**32 - n_folds}, as each fold adds 1 and seeds have 32 bits."
+        )
     input_shape, num_classes = x.shape[1:], y.shape[1]
     keras.utils.set_random_seed(seed)
-    previous = _check_model(model_fn, x[:2], y[:2])
+    tried = _check_model(model_fn, x[:8], y[:8])
 
     scores: list[float] = []
     histories: list[keras.callbacks.History] = []
@@ -113,9 +117,10 @@ def evaluate_model(
             bar.set_description(f"fold {fold + 1} of {n_folds}")
             keras.utils.set_random_seed(seed + fold)
             model = model_fn(input_shape, num_classes)
-            if model is previous:
+            if any(ours is theirs for ours in model.trainable_variables for theirs in tried.trainable_variables):
                 raise ValueError(
-                    "model_fn returned the same model twice; build a new one inside it, so that folds start afresh."
+                    "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into "
+                    "the next. Build the model and all its layers inside model_fn, so that each fold starts afresh."
                 )
             history = model.fit(
                 x[train],
@@ -123,7 +128,7 @@ def evaluate_model(
                 epochs=epochs,
                 batch_size=batch_size,
                 validation_data=(x[held_out], y[held_out]),
-                validation_batch_size=1024,  # any size gives the same figures, a large one sooner
+                validation_batch_size=4 * batch_size,  # no gradients to keep, so it fits where a training step does
                 verbose=0,
                 callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())],
             )
@@ -131,7 +136,6 @@ def evaluate_model(
             scores.append(float(history.history["val_accuracy"][-1]))
             history.set_model(None)
             histories.append(history)
-            previous = model
             if verbose:
                 with bar.external_write_mode():
                     print(f"> {100 * scores[-1]:.3f}", flush=True)
@@ -140,45 +144,50 @@ def evaluate_model(
 
 def _check_samples(data_x: npt.ArrayLike, data_y: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return both as arrays of numbers that belong together, or say why they do not."""
-    x, y = np.asarray(data_x), np.asarray(data_y)
-    for name, array in (("data_x", x), ("data_y", y)):
-        if not (np.issubdtype(array.dtype, np.number) or array.dtype == np.bool_):
-            raise TypeError(f"{name} holds {array.dtype}, not numbers; rows of different lengths also end up so.")
+    x, y = _numbers("data_x", data_x), _numbers("data_y", data_y)
     if x.ndim < 2 or y.ndim != 2 or len(x) != len(y):
         raise ValueError(
             f"data_x has shape {x.shape} and data_y {y.shape}; expected (n, ...) and (n, num_classes) with the same n. "
             "Whole-number labels become one-hot with keras.utils.to_categorical(labels)."
         )
     for name, array in (("data_x", x), ("data_y", y)):
-        finite = np.isfinite(array)
+        finite = np.abs(array) <= np.finfo(np.float32).max  # false for NaN too
         if not finite.all():
             bad = np.flatnonzero(~finite.reshape(len(array), -1).all(axis=1))
             raise ValueError(
-                f"{name} holds NaN or infinite values in {len(bad)} of {len(array)} rows, first in row {bad[0]}; "
-                "drop these rows or fill the values."
+                f"{name} holds NaN, infinite or, for float32, too large values in {len(bad)} of {len(array)} rows, "
+                f"first in row {bad[0]}; drop these rows or mend the values."
             )
-    if y.shape[1] < 2 or not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
+    one_hot = np.isin(y, (0, 1)).all(axis=1) & (y.sum(axis=1) == 1)
+    if y.shape[1] < 2 or not one_hot.all():
+        wrong = f"; row {one_hot.argmin()} is {y[one_hot.argmin()].tolist()}" if not one_hot.all() else ""
         raise ValueError(
-            f"data_y of shape {y.shape} is not one-hot: expected at least 2 columns and, in every row, a single 1 "
-            "among zeros. Whole-number labels become one-hot with keras.utils.to_categorical(labels)."
+            f"data_y of shape {y.shape} is not one-hot{wrong}. Expected at least 2 columns and, in every row, a "
+            "single 1 among zeros. Whole-number labels become one-hot with keras.utils.to_categorical(labels)."
         )
     return x, y
 
 
-def _whole(name: str, value: int, *, at_least: int) -> int:
-    """Return a whole number that is large enough, or say what is wrong with it."""
+def _numbers(name: str, data: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return data as an array of real numbers, or say why it is none."""
     try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}={value!r}: expected a whole number, got {type(value).__name__}.") from None
-    if number < at_least:
-        raise ValueError(f"{name}={number}: expected at least {at_least}.")
-    return number
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError(
+            f"{name} has rows of different lengths; expected an array, every row of the same shape."
+        ) from None
+    if not (
+        np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating) or array.dtype == np.bool_
+    ):
+        raise TypeError(f"{name} holds {array.dtype}; expected real numbers.")
+    return array
 
 
 def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> keras.Model:
     """Build a model and try it on a few samples, so that what does not fit is said before any training."""
     input_shape, num_classes = x.shape[1:], y.shape[1]
+    if isinstance(model_fn, keras.Model):
+        raise ValueError("model_fn is a model; pass the function that builds it, so that every fold gets a new one.")
     try:
         inspect.signature(model_fn).bind(input_shape, num_classes)
     except TypeError as error:
@@ -207,6 +216,12 @@ def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[An
     if "accuracy" not in reported:
         raise ValueError(
             f"The model reports {', '.join(reported)}; expected accuracy as well: compile it with metrics=['accuracy']."
+        )
+    right = np.mean(np.argmax(output, axis=1) == np.argmax(y, axis=1))
+    if abs(reported["accuracy"] - right) > 1e-3:
+        raise ValueError(
+            f"The model's metric called accuracy reports {reported['accuracy']:.3f} where {right:.3f} of the samples "
+            "are classified correctly; compile it with metrics=['accuracy'], which fits one-hot labels."
         )
     return model
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import operator
 
+from convtour._checks import whole
 from convtour._keras import keras
 
 # The rank of the input, its channel axis left out, chooses the layers.
@@ -52,16 +53,15 @@ def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10
     >>> [type(layer).__name__ for layer in define_model((40, 1), 10).layers][:2]
     ['Conv1D', 'MaxPooling1D']
     """
-    shape, classes = _check_input_shape(input_shape), operator.index(num_classes)
-    if classes < 2:
-        raise ValueError(f"num_classes={classes}: a classifier needs at least 2 classes.")
+    shape, classes = _check_input_shape(input_shape), whole("num_classes", num_classes, at_least=2)
     convolution, pooling = _LAYERS[len(shape) - 1]
+    last = "channels_last"  # whatever Keras's own configuration says
     model = keras.Sequential(
         [
             keras.Input(shape),
-            convolution(32, 3, activation="relu", kernel_initializer="he_uniform"),
-            pooling(2),
-            keras.layers.Flatten(),
+            convolution(32, 3, activation="relu", kernel_initializer="he_uniform", data_format=last),
+            pooling(2, data_format=last),
+            keras.layers.Flatten(data_format=last),
             keras.layers.Dense(100, activation="relu", kernel_initializer="he_uniform"),
             keras.layers.Dense(classes, activation="softmax"),
         ]

@@ -1,4 +1,4 @@
-"""What several test modules share."""
+"""What all tests share, those of the notebooks included."""
 
 import os
 from pathlib import Path
@@ -13,21 +13,18 @@ import pytest
 settings.register_profile("convtour", deadline=None)
 settings.load_profile("convtour")
 
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def _no_data_named_by_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CONVTOUR_DATA", raising=False)
+# A file of all of MNIST, for the tests that compare with it; no other test and no notebook is to see it.
+FULL_MNIST = os.environ.pop("CONVTOUR_DATA", None)
+# Outputs are compared, and no progress bar comes out the same twice.
+os.environ["TQDM_DISABLE"] = "1"
 
 
 @pytest.fixture(scope="session")
 def full_mnist() -> Path:
-    """A file with all of MNIST, where the machine has one."""
-    named = Path(os.environ.get("CONVTOUR_DATA") or ROOT.parent / "shared" / "data" / "mnist.npz")
-    if not named.is_file():
-        pytest.skip("no full MNIST here: set CONVTOUR_DATA to the path of an mnist.npz")
-    return named
+    """A file with all of MNIST, where the caller names one."""
+    if FULL_MNIST is None:
+        pytest.skip("no full MNIST: set CONVTOUR_DATA to the path of an mnist.npz")
+    return Path(FULL_MNIST)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +38,7 @@ def bumps() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def trained(bumps: tuple[np.ndarray, np.ndarray]) -> tuple[list[float], list[keras.callbacks.History]]:
+def trained(bumps: tuple[np.ndarray, np.ndarray]) -> tuple[list[float], "list[keras.callbacks.History]"]:
     """Scores and histories of a small cross-validation."""
+
     return evaluate_model(*bumps, n_folds=3, epochs=3, verbose=0)
