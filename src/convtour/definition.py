@@ -1,0 +1,222 @@
+"""What a convolution layer computes, defined in NumPy."""
+
+from collections.abc import Sequence
+import math
+from typing import Any
+
+from convtour.arithmetic import (
+    _check_padding,
+    _check_strides,
+    _is_channels_first,
+    _per_axis,
+    _whole,
+    conv_output_length,
+)
+import numpy as np
+import numpy.typing as npt
+
+_Array = npt.NDArray[Any]
+
+
+def convolve(
+    inputs: npt.ArrayLike,
+    kernel: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> npt.NDArray[np.floating[Any]]:
+    """Compute what a Keras convolution layer computes, from its definition and in NumPy alone.
+
+    A tap is one position of the kernel. For each tap: take the inputs that it meets, multiply by its weights, add up.
+    The kernel is not flipped: what deep learning calls convolution is cross-correlation. Written to be read and to be
+    compared with, not to be fast.
+
+    Parameters
+    ----------
+    inputs : array-like, shape (n, ..., channels)
+        A batch of n examples, with as many axes between batch and channels as the kernel has. With
+        ``data_format="channels_first"``, ``(n, channels, ...)``.
+    kernel : array-like, shape (*kernel_size, channels // groups, filters)
+        The weights, in the layout of ``layer.kernel`` whatever the data format.
+    bias : array-like, shape (filters,), optional
+        Added to every position of a filter's output.
+    strides : int or sequence of int
+        Steps from one output position to the next, one number for all axes or one for each.
+    padding : {"valid", "same", "causal"}
+        Zeros around the input: none; so many that stride 1 keeps the size; or all of them before the start, so that no
+        output sees what comes after it (rank 1 only).
+    data_format : {"channels_last", "channels_first"}
+        Where the channels stand, in the inputs and in the result.
+    dilation_rate : int or sequence of int
+        Steps from one tap of the kernel to the next.
+    groups : int
+        The channels and the filters are cut into this many equal parts; each part of the filters sees only its own
+        part of the channels.
+
+    Returns
+    -------
+    ndarray, shape (n, ..., filters)
+        Computed in float64 and rounded once, at the end, to the floating type of the inputs; float64 where the inputs
+        are whole numbers. No activation is applied.
+
+    Raises
+    ------
+    ValueError
+        Where Keras refuses: strides and dilation both above 1; causal padding on rank 2 or 3; channels or filters that
+        the groups do not divide; a kernel longer than the padded input; shapes that do not belong together.
+    TypeError
+        If the arrays do not hold real numbers.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep learning", 2016, section 9.1, equation 9.6.
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, for strides and dilation.
+    Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012, for
+    groups.
+
+    Examples
+    --------
+    Six numbers, one channel, one filter of three taps; its digits show which tap met which number.
+
+    >>> signal = np.arange(6.0).reshape(1, 6, 1)
+    >>> kernel = np.array([1, 10, 100]).reshape(3, 1, 1)
+    >>> convolve(signal, kernel).squeeze()
+    array([210., 321., 432., 543.])
+    >>> convolve(signal, kernel, strides=2, padding="same").squeeze()
+    array([210., 432.,  54.])
+    >>> convolve(signal, kernel, padding="causal", dilation_rate=2).squeeze()
+    array([  0., 100., 200., 310., 420., 531.])
+    """
+    x, kernel, bias, dtype = _check_arrays(inputs, kernel, bias, data_format, groups)
+    *kernel_size, _, filters = kernel.shape
+    strides, dilation_rate = _check_steps(strides, dilation_rate, padding, rank=len(kernel_size))
+    if _is_channels_first(data_format):
+        x = np.moveaxis(x, 1, -1)
+
+    pads, lengths = [], []
+    for n, k, s, d in zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True):
+        lengths.append(conv_output_length(n, k, strides=s, padding=padding, dilation_rate=d))
+        pads.append(pad_amounts(n, k, strides=s, padding=padding, dilation_rate=d))
+    x = np.pad(x, [(0, 0), *pads, (0, 0)])
+
+    outputs = np.zeros((len(x), *lengths, filters))
+    for tap in np.ndindex(*kernel_size):
+        # What this tap meets, for all output positions at once: along each axis from d·t on, every s-th input.
+        axes = zip(tap, lengths, strides, dilation_rate, strict=True)
+        met = x[:, *[slice(d * t, d * t + s * length, s) for t, length, s, d in axes]]
+        # Each part of the channels goes to its own part of the filters; with groups=1, this is met @ kernel[tap].
+        parts = zip(np.split(met, groups, axis=-1), np.split(kernel[tap], groups, axis=-1), strict=True)
+        outputs += np.concatenate([channels @ weights for channels, weights in parts], axis=-1)
+    outputs += bias
+
+    if _is_channels_first(data_format):
+        outputs = np.moveaxis(outputs, -1, 1)
+    return outputs.astype(dtype)
+
+
+def pad_amounts(
+    length: int, kernel_size: int, *, strides: int = 1, padding: str = "valid", dilation_rate: int = 1
+) -> tuple[int, int]:
+    """Count the zeros that Keras puts before and after one axis.
+
+    Parameters
+    ----------
+    length : int
+        Positions along the axis.
+    kernel_size : int
+        Taps of the kernel along the axis, at least 1.
+    strides : int
+        Steps from one output position to the next, at least 1.
+    padding : {"valid", "same", "causal"}
+        ``"valid"`` adds nothing. ``"causal"`` adds as much as the kernel reaches back, all of it before. ``"same"``
+        adds what the last of the ``ceil(length / strides)`` windows lacks, half before and half after, the odd one
+        after. With strides above 1 it therefore depends on the length: see the examples.
+    dilation_rate : int
+        Steps from one tap of the kernel to the next, at least 1.
+
+    Returns
+    -------
+    before, after : int
+        Zeros before the first and after the last position.
+
+    Raises
+    ------
+    ValueError
+        If the padding has another name, a number is too small, or it is not a whole one.
+
+    References
+    ----------
+    TensorFlow's API documentation of ``tf.nn``, "Notes on padding".
+
+    Examples
+    --------
+    >>> pad_amounts(6, 3, padding="same")
+    (1, 1)
+    >>> pad_amounts(6, 3, padding="same", strides=2), pad_amounts(7, 3, padding="same", strides=2)
+    ((0, 1), (1, 1))
+    >>> pad_amounts(6, 3, padding="causal", dilation_rate=4)
+    (8, 0)
+    """
+    length, kernel_size = _whole("length", length, 0), _whole("kernel_size", kernel_size, 1)
+    strides, dilation_rate = _whole("strides", strides, 1), _whole("dilation_rate", dilation_rate, 1)
+    padding = _check_padding(padding, rank=1)
+    reach = dilation_rate * (kernel_size - 1)
+    if padding == "causal":
+        return reach, 0
+    if padding == "valid":
+        return 0, 0
+    last_start = (math.ceil(length / strides) - 1) * strides
+    total = max(last_start + reach + 1 - length, 0)
+    return total // 2, total - total // 2
+
+
+def _check_arrays(
+    inputs: npt.ArrayLike, kernel: npt.ArrayLike, bias: npt.ArrayLike | None, data_format: str, groups: int
+) -> tuple[_Array, _Array, _Array, np.dtype[Any]]:
+    """Return inputs, kernel and bias in float64, and the type of the result, or say what does not belong together."""
+    x, w = np.asarray(inputs), np.asarray(kernel)
+    b = np.zeros(w.shape[-1:]) if bias is None else np.asarray(bias)
+    for name, array in (("inputs", x), ("kernel", w), ("bias", b)):
+        if array.dtype.kind in "cOSUMm":
+            raise TypeError(f"{name} holds {array.dtype}; expected real numbers.")
+    if w.ndim < 3 or 0 in w.shape:
+        raise ValueError(
+            f"kernel has shape {w.shape}; expected (*kernel_size, channels // groups, filters), with at least one "
+            "number along each, as layer.kernel has it."
+        )
+    rank = w.ndim - 2
+    if x.ndim != rank + 2:
+        raise ValueError(
+            f"inputs has shape {x.shape}, {x.ndim} axes; a kernel of shape {w.shape} expects {rank + 2}: the batch, "
+            f"{rank} for the positions, and the channels. One example goes in as example[np.newaxis]; more than one "
+            "batch axis through fold_batch_axes."
+        )
+    channels = x.shape[1] if _is_channels_first(data_format) else x.shape[-1]
+    groups = _whole("groups", groups, 1)
+    if channels % groups or w.shape[-1] % groups:
+        raise ValueError(
+            f"groups={groups} must divide both the channels, here {channels}, and the filters, here {w.shape[-1]}."
+        )
+    if channels != w.shape[-2] * groups:
+        raise ValueError(
+            f"inputs of shape {x.shape} with {data_format} have {channels} channels, but the kernel of shape {w.shape} "
+            f"with groups={groups} expects {w.shape[-2]} · {groups} = {w.shape[-2] * groups}."
+        )
+    if b.shape != w.shape[-1:]:
+        raise ValueError(f"bias has shape {b.shape}; expected {w.shape[-1:]}, one number for each filter.")
+    dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float64)
+    return x.astype(np.float64), w.astype(np.float64), b.astype(np.float64), dtype
+
+
+def _check_steps(
+    strides: int | Sequence[int], dilation_rate: int | Sequence[int], padding: str, *, rank: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return strides and dilation axis by axis, or say what Keras refuses."""
+    strides, dilation_rate = _per_axis("strides", strides, rank), _per_axis("dilation_rate", dilation_rate, rank)
+    _check_strides(strides, dilation_rate)
+    _check_padding(padding, rank)
+    return strides, dilation_rate

@@ -1,0 +1,65 @@
+"""A check of the machine: all that the tour needs, here or missing."""
+
+from importlib.metadata import PackageNotFoundError, requires, version
+import sys
+
+from packaging.requirements import Requirement
+
+
+def check_machine() -> bool:
+    """Check Python, the packages, the backend and the data that the tour needs; say what to do where one is missing.
+
+    Returns
+    -------
+    bool
+        True if nothing is missing.
+
+    Examples
+    --------
+    >>> check_machine()  # doctest: +ELLIPSIS
+    ok       Python 3.11 or newer
+    ...
+    ok       8,000 + 2,000 digits
+    Everything is here.
+    True
+    """
+    checks = [
+        ("Python 3.11 or newer", "" if sys.version_info >= (3, 11) else "install a newer Python and set up again")
+    ]
+    for line in requires("convtour") or []:
+        needed = Requirement(line)
+        if needed.marker is None or needed.marker.evaluate({"extra": "tour"}):
+            wanted = f"{needed.name}{needed.specifier}"
+            checks.append((wanted, "" if _is_here(needed) else f'run: python -m pip install --upgrade "{wanted}"'))
+    for what, check in (("a Keras backend that computes", _keras_computes), ("8,000 + 2,000 digits", _digits_are_here)):
+        try:
+            fault = "" if check() else "gives a wrong answer; set up again with: make clean lab"
+        except Exception as error:  # whatever is wrong with it, the reader is to be told, not thrown out
+            fault = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        checks.append((what, fault))
+    for what, fault in checks:
+        print(f"{'MISSING' if fault else 'ok':8} {what}{': ' * bool(fault)}{fault}")
+    fine = not any(fault for _, fault in checks)
+    print("Everything is here." if fine else "Mend the lines that say MISSING, restart the kernel and run this again.")
+    return fine
+
+
+def _is_here(needed: Requirement) -> bool:
+    try:
+        return needed.specifier.contains(version(needed.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
+
+
+def _keras_computes() -> bool:
+    from convtour._keras import keras
+
+    nine = keras.ops.conv(keras.ops.ones((1, 3, 3, 1)), keras.ops.ones((3, 3, 1, 1)))
+    return float(nine[0, 0, 0, 0]) == 9
+
+
+def _digits_are_here() -> bool:
+    from convtour.data import load_dataset
+
+    x_train, _, x_test, _ = load_dataset("sample")
+    return (len(x_train), len(x_test)) == (8_000, 2_000)

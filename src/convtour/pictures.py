@@ -1,0 +1,430 @@
+"""Pictures of convolution, drawn from real numbers.
+
+All take their values from `convolve`, and so from what a Keras layer computes. A picture of a layer at work shows the
+padded input, the taps of the kernel where it stands, and the output; its words are read back from what was written.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from convtour._checks import whole
+from convtour.definition import convolve, pad_amounts
+from convtour.figures import BLUE, VERMILION, Picture, _styled
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+import numpy as np
+import numpy.typing as npt
+
+_PALE, _PADDING = "#EAF3F9", "#F0F0F0"
+_Grid = npt.NDArray[np.float64]
+
+
+def plot_convolution(
+    inputs: npt.ArrayLike,
+    kernel: npt.ArrayLike,
+    *,
+    at: Sequence[int] | None = None,
+    strides: int = 1,
+    padding: str = "valid",
+    dilation_rate: int = 1,
+) -> Picture:
+    """Draw one step of a convolution: the taps on the padded input, the kernel, the output, and the sum written out.
+
+    Parameters
+    ----------
+    inputs : array-like
+        One channel: a signal ``(steps,)``, an image ``(rows, columns)`` or a volume ``(depth, rows, columns)``, drawn
+        as slices side by side. Small, for every number is written into its cell.
+    kernel : array-like
+        As many axes as the inputs.
+    at : sequence of int, optional
+        The output cell to explain, counted from 0; the first one if left out.
+    strides, padding, dilation_rate
+        As for the Keras layer, one number for all axes.
+
+    Returns
+    -------
+    Picture
+        Dark frames mark the taps and the output cell that they make; grey cells are padding.
+
+    Raises
+    ------
+    ValueError
+        If the ranks differ or are not 1, 2 or 3, ``at`` is outside the output, or Keras would refuse the layer.
+
+    Examples
+    --------
+    >>> picture = plot_convolution([0, 1, 2, 3, 4, 5], [1, 10, 100], strides=2, padding="same")
+    >>> picture.description[-65:]
+    'Output cell 0: 1·0 + 10·1 + 100·2 = 210. All outputs: 210 432 54.'
+    """
+    values, weights = np.asarray(inputs), np.asarray(kernel)
+    if values.ndim != weights.ndim or values.ndim not in (1, 2, 3):
+        raise ValueError(
+            f"inputs has shape {values.shape} and kernel {weights.shape}; expected both of rank 1, 2 or 3, without "
+            "batch and channel axes."
+        )
+    options: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    result = convolve(values[np.newaxis, ..., np.newaxis], weights[..., np.newaxis, np.newaxis], **options)[0, ..., 0]
+    cell = tuple(at) if at is not None else (0,) * values.ndim
+    if len(cell) != values.ndim or not all(
+        0 <= place < length for place, length in zip(cell, result.shape, strict=True)
+    ):
+        raise ValueError(
+            f"at={at}: expected one place for each axis of an output of {_by(result.shape)}, counted from 0."
+        )
+    around = [pad_amounts(length, size, **options) for length, size in zip(values.shape, weights.shape, strict=True)]
+    padded = np.pad(values, around)
+    is_padding = np.pad(np.zeros(values.shape, bool), around, constant_values=True)
+    taps = {
+        tuple(strides * place + dilation_rate * step for place, step in zip(cell, tap, strict=True)): tap
+        for tap in np.ndindex(weights.shape)
+    }
+    panels = [
+        ("input, with its padding" if is_padding.any() else "input", padded),
+        ("kernel", weights),
+        ("output", result),
+    ]
+    with _styled() as picture:
+        grids = _panels(picture, panels)
+        _write_cells(grids[0], padded, dict.fromkeys(taps, BLUE), is_padding)
+        _write_cells(grids[1], weights, {})
+        written = _write_cells(grids[2], result, {cell: VERMILION})
+        terms = [f"{_number(weights[tap])}·{_number(padded[place])}" for place, tap in taps.items()]
+        total = written[cell].get_text()
+        sum_in_words = f"{' + '.join(terms)} = {total}"
+        if len(terms) <= 9:
+            picture.supxlabel(sum_in_words, fontsize="medium")
+    numbers = " ".join(text.get_text() for text in written.values())
+    picture.description = (
+        f"Input of {_by(values.shape)}, kernel of {_by(weights.shape)}, strides {strides}, dilation {dilation_rate}, "
+        f"padding {padding}: output of {_by(result.shape)}. Output cell {', '.join(map(str, cell))}: {sum_in_words}. "
+        f"All outputs: {numbers}."
+    )
+    return picture
+
+
+def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: int = -1) -> Picture:
+    """Draw which positions each output position reads, through one layer or a stack of them.
+
+    Parameters
+    ----------
+    length : int
+        Number of input positions, drawn at the bottom.
+    layers : sequence of mapping
+        From the input upward, each with ``kernel_size`` and, where they differ from Keras's defaults, ``strides``,
+        ``padding`` and ``dilation_rate``.
+    to : int
+        The output position whose connections are drawn dark; the last one if left out.
+
+    Returns
+    -------
+    Picture
+        A row of dots a layer, a line a tap. Hollow dots are padding. Dark are those that lead to the chosen output.
+
+    Examples
+    --------
+    >>> picture = plot_connections(8, [{"kernel_size": 3}, {"kernel_size": 3, "dilation_rate": 2}])
+    >>> picture.description[-68:]
+    'Output 1 of the last layer reads inputs 1 2 3 4 5 6 7 (7 positions).'
+    """
+    whole("length", length, at_least=1)
+    lengths, edges, words = [length], [], []
+    for number, layer in enumerate(layers, 1):
+        options = {"strides": 1, "padding": "valid", "dilation_rate": 1, **layer}
+        size = options.pop("kernel_size")
+        before, _ = pad_amounts(lengths[-1], size, **options)
+        ones = np.ones((1, lengths[-1], 1)), np.ones((size, 1, 1))
+        lengths.append(convolve(*ones, **options).shape[1])
+        edges.append(
+            {
+                (place, options["strides"] * place + options["dilation_rate"] * tap - before)
+                for place, tap in product(range(lengths[-1]), range(size))
+            }
+        )
+        words.append(
+            f"layer {number}: kernel {size}, strides {options['strides']}, dilation {options['dilation_rate']}, "
+            f"padding {options['padding']}, {lengths[-1]} outputs"
+        )
+    chosen = range(lengths[-1])[to]
+    padded = [{source for _, source in between} for between in edges] + [set[int]()]
+    with _styled(figsize=(9, 0.8 + 1.0 * len(edges))) as picture:
+        axes = picture.subplots()
+        reached = {chosen}
+        for height, between in reversed(list(enumerate(edges))):
+            below = {source for place, source in between if place in reached}
+            for place, source in sorted(between):
+                dark = place in reached
+                colour, width = (BLUE, 1.8) if dark else ("#C8C8C8", 0.8)
+                axes.plot([source, place], [height, height + 1], color=colour, linewidth=width, zorder=2 if dark else 1)
+            _dots(axes, height + 1, set(range(lengths[height + 1])) | padded[height + 1], reached, lengths[height + 1])
+            reached = below
+        _dots(axes, 0, set(range(length)) | padded[0], reached, length)
+        names = ["input", *(f"layer {number}" for number in range(1, len(edges) + 1))]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(length))
+        axes.set(xlabel="position", title=f"Dark: what output {chosen} reads. Hollow: padding.")
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    inside = [place for place in sorted(reached) if 0 <= place < length]
+    outside = len(reached) - len(inside)
+    picture.description = (
+        f"{length} input positions; {'; '.join(words)}. Output {chosen} of the last layer reads inputs "
+        f"{' '.join(map(str, inside))} ({len(inside)} positions{f' and {outside} of padding' if outside else ''})."
+    )
+    return picture
+
+
+def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
+    """Draw which input channels each output channel reads.
+
+    Parameters
+    ----------
+    in_channels, filters, groups : int
+        As for the Keras layer; both numbers of channels must be multiples of ``groups``.
+
+    Returns
+    -------
+    Picture
+        A row an output channel, a column an input channel; a dark cell, marked with its group, is a connection.
+
+    Examples
+    --------
+    >>> print(plot_groups(4, 2, 2).description)
+    4 input channels, 2 filters, 2 groups. Output channel 0 reads input channels 0 1; 1 reads 2 3. 4 of 8 connections.
+    """
+    for name, value in (("in_channels", in_channels), ("filters", filters), ("groups", groups)):
+        whole(name, value, at_least=1)
+    if in_channels % groups or filters % groups:
+        raise ValueError(
+            f"in_channels={in_channels} and filters={filters}: expected multiples of groups={groups}, as in Keras."
+        )
+    group_of_input = np.arange(in_channels) // (in_channels // groups)
+    group_of_output = np.arange(filters) // (filters // groups)
+    with _styled(figsize=(1.2 + 0.5 * in_channels, 0.9 + 0.45 * filters)) as picture:
+        axes = picture.subplots()
+        connected = group_of_output[:, np.newaxis] == group_of_input
+        image = _cells(axes, np.where(connected, 0.0, 1.0), cmap="Blues_r", vmin=0, vmax=1)
+        drawn = np.asarray(image.get_array()) == 0
+        for row, column in np.argwhere(drawn):
+            axes.text(
+                column, row, "ABCDEFGHIJKLMNOP"[group_of_output[row] % 16], ha="center", va="center", color="white"
+            )
+        axes.set(xlabel="input channel", ylabel="output channel", title=f"groups={groups}")
+        axes.set_xticks(range(in_channels))
+        axes.set_yticks(range(filters))
+    reads = [f"{row} reads {' '.join(map(str, np.flatnonzero(line)))}" for row, line in enumerate(drawn)]
+    first = reads[0].replace("reads", "reads input channels", 1)
+    picture.description = (
+        f"{in_channels} input channels, {filters} filters, {groups} group{'s' * (groups > 1)}. Output channel "
+        f"{'; '.join([first, *reads[1:]])}. {drawn.sum()} of {drawn.size} connections."
+    )
+    return picture
+
+
+def plot_maps(
+    maps: Sequence[npt.ArrayLike] | npt.NDArray[Any],
+    titles: Sequence[object],
+    *,
+    diverging: bool = False,
+    columns: int = 8,
+) -> Picture:
+    """Draw images of numbers side by side on one scale: kernels, feature maps, filtered photographs.
+
+    Parameters
+    ----------
+    maps : sequence of array-like, each of shape (rows, columns)
+        What to draw.
+    titles : sequence
+        One for each map.
+    diverging : bool
+        True draws values below 0 in blue and above 0 in red on a scale symmetric about 0, as suits weights. False draws
+        from light to dark on a scale from the lowest to the highest value.
+    columns : int
+        Maps in a row.
+
+    Returns
+    -------
+    Picture
+        With one colour bar for all. Its description gives, for each map, lowest, mean and highest value.
+
+    Examples
+    --------
+    >>> print(plot_maps([[[0, 1], [2, 3]]], ["a ramp"]).description)
+    1 maps on one scale from 0.00 to 3.00, as lowest / mean / highest: a ramp 0.00 / 1.50 / 3.00.
+    """
+    arrays = [np.asarray(values, dtype=np.float64) for values in maps]
+    if not arrays or len(titles) != len(arrays) or any(array.ndim != 2 for array in arrays):
+        raise ValueError(
+            f"maps has {len(arrays)} entries of shapes {sorted({array.shape for array in arrays})} and {len(titles)} "
+            "titles; expected at least one map of shape (rows, columns), and a title for each."
+        )
+    low, high = min(array.min() for array in arrays), max(array.max() for array in arrays)
+    if diverging:
+        high = max(abs(low), abs(high))
+        low = -high
+    columns = min(whole("columns", columns, at_least=1), len(arrays))
+    rows = -(-len(arrays) // columns)
+    side = min(9 / columns, 3.5)
+    ratio = float(np.mean([array.shape[0] / array.shape[1] for array in arrays]))
+    words = []
+    with _styled(figsize=(side * columns + 0.8, rows * (side * ratio + 0.35))) as picture:
+        grid = picture.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for axes, array, title in zip(grid.flat, arrays, titles, strict=False):
+            image = axes.imshow(array, cmap="RdBu_r" if diverging else "gray_r", vmin=low, vmax=high)
+            axes.set_title(str(title), loc="center", weight="normal", fontsize="small")
+            drawn = np.asarray(image.get_array())
+            extent = " / ".join(_short(value) for value in (drawn.min(), drawn.mean(), drawn.max()))
+            words.append(f"{axes.get_title()} {extent}")
+        picture.colorbar(image, ax=grid, fraction=0.03)
+    picture.description = (
+        f"{len(arrays)} maps on one scale from {_short(low)} to {_short(high)}, as lowest / mean / highest: "
+        f"{', '.join(words)}."
+    )
+    return picture
+
+
+def plot_signals(signals: Mapping[str, npt.ArrayLike], *, xlabel: str = "step", ylabel: str = "value") -> Picture:
+    """Draw signals over their steps, each with its name, line style and marker.
+
+    Parameters
+    ----------
+    signals : mapping of str to array-like, each of shape (steps,)
+        At most five, to be told apart without colour; NaN leaves a gap.
+    xlabel, ylabel : str
+        Names of the axes.
+
+    Returns
+    -------
+    Picture
+        Its description gives, for each signal, lowest, mean and highest value and the step of the highest.
+
+    Examples
+    --------
+    >>> print(plot_signals({"a bump": [0, 0, 1, 0]}).description)
+    Signals over 4 steps: a bump from 0.00 to 1.00, highest at step 2, mean 0.25.
+    """
+    looks = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ((0, (5, 1)), "v"))
+    if not 1 <= len(signals) <= len(looks) or any(np.ndim(values) != 1 for values in signals.values()):
+        raise ValueError(f"signals holds {len(signals)}; expected 1 to {len(looks)} of shape (steps,) each.")
+    words, steps = [], 0
+    with _styled(figsize=(9, 3.2)) as picture:
+        axes = picture.subplots()
+        for (name, values), (dashes, marker) in zip(signals.items(), looks, strict=False):
+            heights = np.asarray(values, dtype=np.float64)
+            every = max(1, len(heights) // 20)
+            (line,) = axes.plot(heights, linestyle=dashes, marker=marker, markersize=4, markevery=every, label=name)
+            drawn = np.asarray(line.get_ydata())
+            steps = max(steps, len(drawn))
+            words.append(
+                f"{line.get_label()} from {_short(np.nanmin(drawn))} to {_short(np.nanmax(drawn))}, highest at step "
+                f"{np.nanargmax(drawn)}, mean {_short(np.nanmean(drawn))}"
+            )
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    picture.description = f"Signals over {steps} steps: {'; '.join(words)}."
+    return picture
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _short(value: Any) -> str:
+    """A number with two decimals, never a negative zero."""
+    return f"{round(float(value), 2) + 0.0:.2f}"
+
+
+def _number(value: Any) -> str:
+    """A number as short as it can be written with three significant digits; below zero in brackets."""
+    text = f"{float(value):.6g}" if float(value).is_integer() else f"{float(value):.3g}"
+    return f"({text})" if text.startswith("-") else text
+
+
+def _panels(picture: Picture, panels: Sequence[tuple[str, npt.NDArray[Any]]]) -> list[list[Axes]]:
+    """Axes for each array: one for a signal or an image, one a slice for a volume; all cells about alike in size."""
+    volume = panels[0][1].ndim == 3
+    flat = [array.reshape(1, -1) if array.ndim == 1 else array for _, array in panels]
+    slices = [len(array) if volume else 1 for array in flat]
+    widths = [array.shape[-1] * count + 0.6 * (count - 1) for array, count in zip(flat, slices, strict=True)]
+    heights = [array.shape[-2] for array in flat]
+    stacked = panels[0][1].ndim == 1 or volume
+    across = max(widths) if stacked else sum(widths) + 2.5
+    cell = min(0.5, 9 / across)
+    if stacked:
+        picture.set_size_inches(9, max(1.6, cell * sum(heights) + 0.42 * len(panels) + 0.5))
+        parts = picture.subfigures(len(panels), 1, height_ratios=[height * cell + 0.42 for height in heights])
+    else:
+        picture.set_size_inches(max(6.0, cell * across), cell * max(heights) + 0.9)
+        parts = picture.subfigures(1, len(panels), width_ratios=[width + 0.8 for width in widths])
+    found = []
+    for part, (name, array), count in zip(np.ravel(np.asarray(parts)), panels, slices, strict=True):
+        part.suptitle(name if not volume else f"{name}, slice by slice", fontsize="medium", weight="bold")
+        found.append(list(np.atleast_1d(part.subplots(1, count))))
+        for number, axes in enumerate(found[-1]):
+            axes.set_anchor("C")
+            if volume:
+                axes.set_title(f"depth {number}", loc="center", weight="normal", fontsize="small")
+            shape = array.shape[-2:] if array.ndim > 1 else (1, array.shape[0])
+            axes.set(xlim=(-0.55, shape[1] - 0.45), ylim=(shape[0] - 0.45, -0.55), xticks=[], yticks=[], aspect="equal")
+            axes.grid(visible=False)
+            axes.spines[:].set_visible(False)
+    return found
+
+
+def _write_cells(
+    grids: list[Axes],
+    array: npt.NDArray[Any],
+    marked: Mapping[tuple[int, ...], str],
+    is_padding: npt.NDArray[np.bool_] | None = None,
+) -> dict[tuple[int, ...], Text]:
+    """Write every number into a cell of its own, frame the marked ones, and return the texts by place."""
+    texts = {}
+    size = "small" if max(len(_number(value)) for value in array.flat) < 5 else "x-small"
+    for place in np.ndindex(array.shape):
+        axes = grids[place[0]] if array.ndim == 3 else grids[0]
+        row, column = place[-2:] if array.ndim > 1 else (0, place[0])
+        padding = is_padding is not None and bool(is_padding[place])
+        colour = _PADDING if padding else _PALE
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white"))
+        if place in marked:
+            frame: dict[str, Any] = {"fill": False, "edgecolor": marked[place], "linewidth": 2.2, "zorder": 3}
+            axes.add_patch(Rectangle((column - 0.44, row - 0.44), 0.88, 0.88, **frame))
+        texts[place] = axes.text(
+            column,
+            row,
+            _number(array[place]).strip("()"),
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="#777777" if padding else "black",
+            weight="bold" if place in marked else "normal",
+        )
+    return texts
+
+
+def _cells(axes: Axes, values: _Grid, **options: Any) -> AxesImage:
+    """Draw a matrix as coloured cells with white lines between them."""
+    image = axes.imshow(values, **options)
+    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
+    axes.grid(visible=False, which="major")
+    axes.grid(color="white", linewidth=2, which="minor")
+    axes.set_axisbelow(False)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    return image
+
+
+def _dots(axes: Axes, height: int, places: set[int], dark: set[int], length: int) -> None:
+    """Draw the positions of one layer: dark where they lead to the chosen output, hollow where they are padding."""
+    for place in sorted(places):
+        colour = VERMILION if place in dark else "#8C8C8C"
+        face = "white" if not 0 <= place < length else colour
+        axes.plot(place, height, "o", markersize=9, color=colour, markerfacecolor=face, zorder=3, clip_on=False)
