@@ -71,7 +71,7 @@ def evidence(notebook: Any) -> str:
         for output in cell.outputs:
             texts.append(output.get("text", ""))
             texts.append(f"{output.get('ename', '')} {output.get('evalue', '')}")
-            texts += [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+            texts.append(output.get("data", {}).get("text/plain", ""))  # HTML may hold any number of hidden ones
     return "\n".join(texts)
 
 

@@ -118,12 +118,12 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: in
         From the input upward, each with ``kernel_size`` and, where they differ from Keras's defaults, ``strides``,
         ``padding`` and ``dilation_rate``.
     to : int
-        The output position whose connections are drawn dark; the last one if left out.
+        The output position whose connections are drawn in colour; the last one if left out.
 
     Returns
     -------
     Picture
-        A row of dots a layer, a line a tap. Hollow dots are padding. Dark are those that lead to the chosen output.
+        A row of dots a layer, a line a tap. Hollow dots are padding. In colour is what leads to the chosen output.
 
     Examples
     --------
@@ -151,6 +151,7 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: in
         )
     chosen = range(lengths[-1])[to]
     padded = [{source for _, source in between} for between in edges] + [set[int]()]
+    has_padding = any(not set(range(count)) >= read for count, read in zip(lengths, padded, strict=True))
     with _styled(figsize=(9, 0.8 + 1.0 * len(edges))) as picture:
         axes = picture.subplots()
         reached = {chosen}
@@ -166,7 +167,7 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: in
         names = ["input", *(f"layer {number}" for number in range(1, len(edges) + 1))]
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(length))
-        axes.set(xlabel="position", title=f"Dark: what output {chosen} reads. Hollow: padding.")
+        axes.set(xlabel="position", title=f"Blue: what output {chosen} reads.{' Hollow: padding.' * has_padding}")
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
@@ -190,7 +191,7 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     Returns
     -------
     Picture
-        A row an output channel, a column an input channel; a dark cell, marked with its group, is a connection.
+        A row an output channel, a column an input channel; a dark cell is a connection, with the letter of its group.
 
     Examples
     --------
@@ -210,11 +211,10 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
         connected = group_of_output[:, np.newaxis] == group_of_input
         image = _cells(axes, np.where(connected, 0.0, 1.0), cmap="Blues_r", vmin=0, vmax=1)
         drawn = np.asarray(image.get_array()) == 0
+        letters = "ABCDEFGHIJKLMNOP" if groups > 1 else " " * 16
         for row, column in np.argwhere(drawn):
-            axes.text(
-                column, row, "ABCDEFGHIJKLMNOP"[group_of_output[row] % 16], ha="center", va="center", color="white"
-            )
-        axes.set(xlabel="input channel", ylabel="output channel", title=f"groups={groups}")
+            axes.text(column, row, letters[group_of_output[row] % 16], ha="center", va="center", color="white")
+        axes.set(xlabel="input channel", ylabel="output channel", title=f"groups={groups}" if groups > 1 else "")
         axes.set_xticks(range(in_channels))
         axes.set_yticks(range(filters))
     reads = [f"{row} reads {' '.join(map(str, np.flatnonzero(line)))}" for row, line in enumerate(drawn)]
