@@ -10,6 +10,7 @@ from convtour import (
     plot_convolution,
     plot_groups,
     plot_maps,
+    plot_paddings,
     plot_signals,
     receptive_field,
 )
@@ -95,6 +96,15 @@ def test_the_connections_are_those_of_a_keras_layer(padding: str, strides: int, 
         assert [int(number) for number in reads.split()] == np.flatnonzero(reached[:, place]).tolist()
 
 
+def test_paddings_stand_side_by_side() -> None:
+    picture = plot_paddings(6, 3, to=2)
+    assert [axes.get_title("left") for axes in picture.axes] == [
+        f'padding="{name}"' for name in ("valid", "same", "causal")
+    ]
+    reads = re.findall(r"reads inputs ([\d ]*) \(", picture.description)
+    assert reads == ["2 3 4", "1 2 3", "0 1 2"]
+
+
 def test_a_stack_reads_its_receptive_field() -> None:
     layers = [{"kernel_size": 2, "padding": "causal", "dilation_rate": dilation} for dilation in (1, 2, 4)]
     words = plot_connections(12, layers).description
@@ -131,6 +141,7 @@ def test_signals_are_told_apart_without_colour() -> None:
         (lambda: plot_convolution([1, 2], KERNEL), "spans 3 positions, but the axis has 2"),
         (lambda: plot_connections(0, [{"kernel_size": 1}]), "length=0: expected at least 1"),
         (lambda: plot_connections(9, [{"kernel_size": 2, "strides": 2, "dilation_rate": 2}]), "dilation"),
+        (lambda: plot_connections(6, [{"kernel_size": 3}], to=4), "to=4: the last layer has 4 outputs"),
         (lambda: plot_groups(6, 4, 4), "in_channels=6 and filters=4: expected multiples of groups=4"),
         (lambda: plot_maps([EDGE], []), "1 entries of shapes .* and 0 titles"),
         (lambda: plot_maps([[1, 2]], ["flat"]), r"expected at least one map of shape \(rows, columns\)"),

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from convtour.kfold import evaluate_model
     from convtour.machine import check_machine
     from convtour.models import define_model
-    from convtour.pictures import plot_connections, plot_convolution, plot_groups, plot_maps, plot_signals
+    from convtour.pictures import (
+        plot_connections,
+        plot_convolution,
+        plot_groups,
+        plot_maps,
+        plot_paddings,
+        plot_signals,
+    )
 
 __version__ = "0.1.0"
 
@@ -57,6 +64,7 @@ __all__ = [
     "plot_folds",
     "plot_groups",
     "plot_maps",
+    "plot_paddings",
     "plot_signals",
     "pool_output_shape",
     "prep_pixels",
@@ -115,6 +123,7 @@ _NAMES_OF = {
         "plot_convolution",
         "plot_groups",
         "plot_maps",
+        "plot_paddings",
         "plot_signals",
     ],
 }

@@ -132,51 +132,41 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: in
     'Output 1 of the last layer reads inputs 1 2 3 4 5 6 7 (7 positions).'
     """
     whole("length", length, at_least=1)
-    lengths, edges, words = [length], [], []
-    for number, layer in enumerate(layers, 1):
-        options = {"strides": 1, "padding": "valid", "dilation_rate": 1, **layer}
-        size = options.pop("kernel_size")
-        before, _ = pad_amounts(lengths[-1], size, **options)
-        ones = np.ones((1, lengths[-1], 1)), np.ones((size, 1, 1))
-        lengths.append(convolve(*ones, **options).shape[1])
-        edges.append(
-            {
-                (place, options["strides"] * place + options["dilation_rate"] * tap - before)
-                for place, tap in product(range(lengths[-1]), range(size))
-            }
-        )
-        words.append(
-            f"layer {number}: kernel {size}, strides {options['strides']}, dilation {options['dilation_rate']}, "
-            f"padding {options['padding']}, {lengths[-1]} outputs"
-        )
-    chosen = range(lengths[-1])[to]
-    padded = [{source for _, source in between} for between in edges] + [set[int]()]
-    has_padding = any(not set(range(count)) >= read for count, read in zip(lengths, padded, strict=True))
-    with _styled(figsize=(9, 0.8 + 1.0 * len(edges))) as picture:
-        axes = picture.subplots()
-        reached = {chosen}
-        for height, between in reversed(list(enumerate(edges))):
-            below = {source for place, source in between if place in reached}
-            for place, source in sorted(between):
-                dark = place in reached
-                colour, width = (BLUE, 1.8) if dark else ("#C8C8C8", 0.8)
-                axes.plot([source, place], [height, height + 1], color=colour, linewidth=width, zorder=2 if dark else 1)
-            _dots(axes, height + 1, set(range(lengths[height + 1])) | padded[height + 1], reached, lengths[height + 1])
-            reached = below
-        _dots(axes, 0, set(range(length)) | padded[0], reached, length)
-        names = ["input", *(f"layer {number}" for number in range(1, len(edges) + 1))]
-        axes.set_yticks(range(len(names)), names)
-        axes.set_xticks(range(length))
-        axes.set(xlabel="position", title=f"Blue: what output {chosen} reads.{' Hollow: padding.' * has_padding}")
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
-    inside = [place for place in sorted(reached) if 0 <= place < length]
-    outside = len(reached) - len(inside)
-    picture.description = (
-        f"{length} input positions; {'; '.join(words)}. Output {chosen} of the last layer reads inputs "
-        f"{' '.join(map(str, inside))} ({len(inside)} positions{f' and {outside} of padding' if outside else ''})."
-    )
+    with _styled(figsize=(9, 0.8 + 1.0 * len(layers))) as picture:
+        picture.description = _draw_connections(picture.subplots(), length, layers, to)
+    return picture
+
+
+def plot_paddings(length: int, kernel_size: int, *, to: int = 0, strides: int = 1, dilation_rate: int = 1) -> Picture:
+    """Draw which inputs each output reads with padding valid, same and causal, side by side.
+
+    Parameters
+    ----------
+    length : int
+        Number of input positions.
+    kernel_size, strides, dilation_rate : int
+        As for ``Conv1D``.
+    to : int
+        The output position whose connections are drawn in colour, counted from 0.
+
+    Returns
+    -------
+    Picture
+        A panel a padding, drawn as by `plot_connections`.
+
+    Examples
+    --------
+    >>> plot_paddings(6, 3, to=2).description[-60:]
+    'Output 2 of the last layer reads inputs 0 1 2 (3 positions).'
+    """
+    whole("length", length, at_least=1)
+    words = []
+    with _styled(figsize=(9, 2.2)) as picture:
+        for axes, padding in zip(picture.subplots(1, 3, sharex=True), ("valid", "same", "causal"), strict=True):
+            layer = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate, "padding": padding}
+            words.append(_draw_connections(axes, length, [layer], to))
+            axes.set_title(f'padding="{padding}"')
+    picture.description = " ".join(words)
     return picture
 
 
@@ -330,6 +320,55 @@ def plot_signals(signals: Mapping[str, npt.ArrayLike], *, xlabel: str = "step", 
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     picture.description = f"Signals over {steps} steps: {'; '.join(words)}."
     return picture
+
+
+def _draw_connections(axes: Axes, length: int, layers: Sequence[Mapping[str, Any]], to: int) -> str:
+    """Draw the connections of a stack of layers, and say what the chosen output reads."""
+    lengths, edges, words = [length], [], []
+    for number, layer in enumerate(layers, 1):
+        options = {"strides": 1, "padding": "valid", "dilation_rate": 1, **layer}
+        size = options.pop("kernel_size")
+        before, _ = pad_amounts(lengths[-1], size, **options)
+        ones = np.ones((1, lengths[-1], 1)), np.ones((size, 1, 1))
+        lengths.append(convolve(*ones, **options).shape[1])
+        edges.append(
+            {
+                (place, options["strides"] * place + options["dilation_rate"] * tap - before)
+                for place, tap in product(range(lengths[-1]), range(size))
+            }
+        )
+        words.append(
+            f"layer {number}: kernel {size}, strides {options['strides']}, dilation {options['dilation_rate']}, "
+            f"padding {options['padding']}, {lengths[-1]} outputs"
+        )
+    if not -lengths[-1] <= to < lengths[-1]:
+        raise ValueError(f"to={to}: the last layer has {lengths[-1]} outputs; expected one of them, counted from 0.")
+    chosen = range(lengths[-1])[to]
+    padded = [{source for _, source in between} for between in edges] + [set[int]()]
+    has_padding = any(not set(range(count)) >= read for count, read in zip(lengths, padded, strict=True))
+    reached = {chosen}
+    for height, between in reversed(list(enumerate(edges))):
+        below = {source for place, source in between if place in reached}
+        for place, source in sorted(between):
+            dark = place in reached
+            colour, width = (BLUE, 1.8) if dark else ("#C8C8C8", 0.8)
+            axes.plot([source, place], [height, height + 1], color=colour, linewidth=width, zorder=2 if dark else 1)
+        _dots(axes, height + 1, set(range(lengths[height + 1])) | padded[height + 1], reached, lengths[height + 1])
+        reached = below
+    _dots(axes, 0, set(range(length)) | padded[0], reached, length)
+    names = ["input", *(f"layer {number}" for number in range(1, len(edges) + 1))]
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(length))
+    axes.set(xlabel="position", title=f"Blue: what output {chosen} reads.{' Hollow: padding.' * has_padding}")
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    inside = [place for place in sorted(reached) if 0 <= place < length]
+    outside = len(reached) - len(inside)
+    return (
+        f"{length} input positions; {'; '.join(words)}. Output {chosen} of the last layer reads inputs "
+        f"{' '.join(map(str, inside))} ({len(inside)} positions{f' and {outside} of padding' if outside else ''})."
+    )
 
 
 def _by(shape: Sequence[int]) -> str:
