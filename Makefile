@@ -11,13 +11,14 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 UV := uv==0.13.9
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
-.PHONY: help lab test lint package-tests notebook-tests numerics notebooks lock sample clean
+.PHONY: help lab test lint package-tests notebook-tests numerics bench notebooks lock sample clean
 
 help:
 	@echo 'make lab        open the tour in JupyterLab'
 	@echo 'make test       check the package and every notebook'
 	@echo 'make notebooks  run every notebook and store its outputs'
 	@echo 'make numerics   check that the notebooks say the same on other processors'
+	@echo 'make bench      measure cross-validation against other ways to do it, half an hour'
 	@echo 'make lock       renew requirements.lock from pyproject.toml'
 	@echo 'make sample     make data/mnist-10k.npz again from its source'
 	@echo 'make clean      remove .venv and all caches'
@@ -45,6 +46,14 @@ numerics: $(VENV)/.ready
 	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest $(NBVAL)
 	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest $(NBVAL)
 	TF_ENABLE_ONEDNN_OPTS=0 $(BIN)/python -m pytest $(NBVAL)
+
+# CONVTOUR_DATA=path/to/mnist.npz adds a run on all of MNIST. What cannot be installed is named as missing.
+bench: $(VENV)/.bench
+	$(BIN)/python tools/bench.py $(if $(CONVTOUR_DATA),--full '$(CONVTOUR_DATA)') $(BENCH_FLAGS)
+
+$(VENV)/.bench: $(VENV)/.ready
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[bench]'
+	@touch $@
 
 notebooks: $(VENV)/.ready
 	$(BIN)/python tools/store_notebooks.py

@@ -1,10 +1,9 @@
 """The protocol: fresh models on fixed folds, refused early where something does not fit."""
 
 from collections.abc import Callable
-import itertools
 from typing import Any
 
-from convtour import define_model, evaluate_model
+from convtour import define_model, evaluate_model, kfold
 import keras
 import numpy as np
 import pytest
@@ -39,7 +38,9 @@ def test_it_is_the_loop_of_the_article(bumps: Bumps, trained: Trained) -> None:
     for fold, (train, held_out) in enumerate(KFold(3, shuffle=True, random_state=1).split(x)):
         keras.utils.set_random_seed(1 + fold)
         model = define_model((12, 1), 3)
-        model.fit(x[train], y[train], epochs=3, batch_size=32, verbose=0)
+        for epoch in range(3):
+            order = np.random.default_rng([1, fold, epoch]).permutation(train)
+            model.fit(x[order], y[order], shuffle=False, batch_size=32, verbose=0)
         _, accuracy = model.evaluate(x[held_out], y[held_out], verbose=0)
         scores.append(accuracy)
     assert scores == pytest.approx(trained[0], abs=1e-6)
@@ -89,9 +90,9 @@ def test_the_progress_bar_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -
     from convtour.kfold import _progress_bar
 
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    assert _progress_bar(10, verbose=1).disable
+    assert _progress_bar(10, 0, verbose=1).disable
     monkeypatch.delenv("TQDM_DISABLE")
-    assert _progress_bar(10, verbose=0).disable
+    assert _progress_bar(10, 0, verbose=0).disable
 
 
 def network(input_shape: tuple[int, ...], *last: Any, compiled: dict[str, Any] | None = None) -> keras.Model:
@@ -105,16 +106,12 @@ FIT = {"optimizer": "sgd", "loss": "categorical_crossentropy", "metrics": ["accu
 
 
 def test_a_model_of_ones_own_is_judged(bumps: Bumps) -> None:
-    built = []
-
     def my_model(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
         layers = keras.layers.Flatten(), keras.layers.Dense(num_classes, activation="softmax")
-        built.append(network(input_shape, *layers, compiled={**FIT, "optimizer": keras.optimizers.SGD(0.5)}))
-        return built[-1]
+        return network(input_shape, *layers, compiled={**FIT, "optimizer": keras.optimizers.SGD(0.5)})
 
     scores, _ = evaluate_model(*bumps, n_folds=2, epochs=30, model_fn=my_model, verbose=0)
     assert np.mean(scores) > 0.9
-    assert len({id(model) for model in built}) == 3  # one to check that it fits, one a fold
 
 
 def shared_model() -> Callable[..., keras.Model]:
@@ -171,7 +168,7 @@ def shared_layer() -> Callable[..., keras.Model]:
 def test_a_model_that_does_not_fit_is_refused_before_training(
     bumps: Bumps, monkeypatch: pytest.MonkeyPatch, model_fn: Any, complaint: str
 ) -> None:
-    monkeypatch.setattr(keras.Model, "fit", lambda *args, **kwargs: pytest.fail("it trained"))
+    monkeypatch.setattr(kfold, "Parallel", lambda *args, **kwargs: pytest.fail("it trained"))
     with pytest.raises(ValueError, match=complaint):
         evaluate_model(*bumps, n_folds=2, epochs=1, model_fn=model_fn, verbose=0)
 
@@ -218,7 +215,7 @@ def with_one(array: np.ndarray, value: float) -> np.ndarray:
 def test_data_that_do_not_fit_are_refused_before_training(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[Any, ...], error: type[Exception], complaint: str
 ) -> None:
-    monkeypatch.setattr(keras.Model, "fit", lambda *args, **kwargs: pytest.fail("it trained"))
+    monkeypatch.setattr(kfold, "Parallel", lambda *args, **kwargs: pytest.fail("it trained"))
     with pytest.raises(error, match=complaint):
         evaluate_model(*arguments, verbose=0)
 
@@ -229,26 +226,20 @@ def test_numbers_that_are_too_small_are_refused(name: str, value: int) -> None:
         evaluate_model(SAMPLES, LABELS, 2, **{name: value})  # type: ignore[arg-type]
 
 
-def test_the_folds_are_disjoint_and_cover_everything(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each sample carries its own number, so that what reaches the training can be read back."""
-    x, y = bumps
-    numbered = x.copy()
-    numbered[:, 0, 0] = np.arange(len(x))
-    seen: list[tuple[set[int], set[int]]] = []
-    fit = keras.Model.fit
+def test_the_folds_are_those_of_scikit_learn(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
 
-    def watched(self: keras.Model, train: np.ndarray, labels: np.ndarray, **kwargs: Any) -> Any:
-        held_out, _ = kwargs["validation_data"]
-        seen.append((set(train[:, 0, 0].astype(int)), set(held_out[:, 0, 0].astype(int))))
-        assert (labels.argmax(axis=1) == train[:, 0, 0] % 3).all()
-        return fit(self, train, labels, **kwargs)
+    def watched(splits: Any, *args: Any, **kwargs: Any) -> None:
+        given.extend(splits)
+        raise InterruptedError
 
-    monkeypatch.setattr(keras.Model, "fit", watched)
-    evaluate_model(numbered, y, n_folds=4, epochs=1, verbose=0)
-    everything = set(range(len(x)))
-    assert [train | held_out for train, held_out in seen] == [everything] * 4
-    assert not any(train & held_out for train, held_out in seen)
-    assert sorted(itertools.chain(*(held_out for _, held_out in seen))) == sorted(everything)
+    monkeypatch.setattr(kfold, "Dispatcher", watched)
+    with pytest.raises(InterruptedError):
+        evaluate_model(*bumps, n_folds=4, epochs=1, verbose=0)
+    expected = KFold(4, shuffle=True, random_state=1).split(bumps[0])
+    for ours, theirs in zip(given, expected, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
 
 
 def test_seeds_end_where_those_of_the_last_fold_would_not_fit() -> None:

@@ -18,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 when the data, the folder or the backend cannot be used, or 130 when interrupted.
+        Exit status: 0, or 1 when the data, a folder or the backend cannot be used or a worker dies, or 130 when
+        interrupted.
 
     Examples
     --------
@@ -31,8 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from convtour.harness import run_test_harness, setting
 
         print(", ".join(f"{name} {version}" for name, version in setting().items()), flush=True)
-        run_test_harness(options.data, n_folds=options.folds, epochs=options.epochs, seed=options.seed, out=options.out)
-    except (ImportError, OSError, ValueError) as error:
+        run_test_harness(
+            options.data,
+            n_folds=options.folds,
+            epochs=options.epochs,
+            seed=options.seed,
+            out=options.out,
+            n_jobs=options.jobs,
+            resume_dir=options.resume,
+        )
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"convtour: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -47,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Judge a small convolutional network on MNIST by k-fold cross-validation. Prints the accuracy of "
         "each held-out fold as it comes, then mean and standard deviation, in percent, and saves the learning curves "
         "and a box plot of the accuracies, each with its description in words.",
-        epilog="The sample needs no network and takes about a minute on two cores; the full data about ten minutes. "
+        epilog="The sample needs no network and takes about a minute on two cores; the full data several minutes. "
         "KERAS_BACKEND chooses the backend (tensorflow, jax, torch), TQDM_DISABLE=1 hides the progress bar.",
     )
     parser.add_argument(
@@ -65,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         default="convtour-results",
         help="folder for the figures, their descriptions and results.json (default: convtour-results)",
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="number of workers (default: one on each core)")
+    parser.add_argument(
+        "--resume",
+        metavar="DIR",
+        help="folder that keeps every finished epoch; with the same folder an interrupted run goes on (default: none)",
     )
     parser.add_argument("--version", action="version", version=f"convtour {__version__}")
     return parser

@@ -11,6 +11,8 @@ def write(target: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name on old or no content
         os.chmod(aside, 0o644)  # mkstemp's own mode keeps others from reading
         os.replace(aside, target)
     except BaseException:

@@ -28,6 +28,8 @@ def run_test_harness(
     seed: int = 1,
     verbose: int = 1,
     out: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    resume_dir: str | os.PathLike[str] | None = None,
 ) -> "tuple[list[float], list[keras.callbacks.History]]":
     """Cross-validate the baseline on MNIST's training set, and show what came out.
 
@@ -44,6 +46,8 @@ def run_test_harness(
         A folder for the figures, ``learning_curves.png`` and ``accuracy.png``, their descriptions, ``.txt``, and all
         the numbers with the versions they come from, ``results.json``. It is made if it is not there. In Jupyter the
         figures are shown as well, with or without it.
+    n_jobs, resume_dir
+        As for ``evaluate_model``.
 
     Returns
     -------
@@ -67,7 +71,16 @@ def run_test_harness(
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     start = time.perf_counter()
-    scores, histories = evaluate_model(train_norm, y_train, n_folds, epochs=epochs, seed=seed, verbose=verbose)
+    scores, histories = evaluate_model(
+        train_norm,
+        y_train,
+        n_folds,
+        epochs=epochs,
+        seed=seed,
+        verbose=verbose,
+        n_jobs=n_jobs,
+        resume_dir=resume_dir,
+    )
     if folder is not None:
         results = {
             "setting": origin,

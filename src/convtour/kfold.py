@@ -5,9 +5,15 @@ import inspect
 import os
 from typing import Any
 
+import cloudpickle
 from convtour._checks import whole
+from convtour._dispatch import Dispatcher
 from convtour._keras import keras
+from convtour._resume import ResumeFolder, describe
+from convtour._worker import FoldError, Job, Progress, work
 from convtour.models import define_model
+from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import KFold
@@ -26,12 +32,15 @@ def evaluate_model(
     batch_size: int = 32,
     seed: int = 1,
     verbose: int = 1,
+    n_jobs: int | None = None,
+    resume_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[list[float], list[keras.callbacks.History]]:
     """Train and judge a fresh model on each of k folds.
 
     The samples are shuffled and cut into k folds, ``KFold(n_folds, shuffle=True, random_state=1)``. Each fold is
     held out once: a new model trains on the others and is then judged on it. Every sample is thus judged exactly once,
-    by a model that has never seen it.
+    by a model that has never seen it. The folds are trained by workers, processes with one computing thread each, so
+    that the scores are the same for any number of them.
 
     Parameters
     ----------
@@ -43,20 +52,34 @@ def evaluate_model(
     n_folds : int
         Number of folds k, from 2 to n.
     model_fn : callable
-        Called as ``model_fn(input_shape, num_classes)``, once before training starts, to check that it fits the data,
-        and once a fold. It must return a new compiled model each time, which outputs ``(n, num_classes)`` and reports
-        the metric ``accuracy``. ``define_model`` is such a function.
+        Called as ``model_fn(input_shape, num_classes)``, twice before training starts, to check that it fits the data,
+        and in the workers. It must return a new compiled model each time, which outputs ``(n, num_classes)`` and
+        reports the metric ``accuracy``. ``define_model`` is such a function. It may be defined in a notebook and use
+        what stands there; what it changes there stays in the worker.
     epochs : int
         Passes over the training part of each fold, at least 1.
     batch_size : int
         Samples a gradient step, at least 1.
     seed : int
-        Fold number i (from 0) starts from ``keras.utils.set_random_seed(seed + i)``: initial weights, dropout and the
-        order of the batches. The folds themselves do not depend on it, so that two models, or two seeds, meet the
-        same folds. Python's and NumPy's global random states are set with it.
+        Fold number i (from 0) starts from ``keras.utils.set_random_seed(seed + i)``: initial weights and dropout. In
+        epoch e (from 0) its samples come in the order ``numpy.random.default_rng([seed, i, e])`` gives. The folds
+        themselves do not depend on it, so that two models, or two seeds, meet the same folds. Python's and NumPy's
+        global random states are set with it.
     verbose : {0, 1}
-        1 prints the accuracy of each fold, in percent, as it ends, and shows a progress bar with the time left in a
-        terminal or in Jupyter; 0 is silent. ``TQDM_DISABLE=1`` in the environment keeps the bar alone away.
+        1 prints the accuracy of each fold, in percent, in the order of the folds, and shows a progress bar over the
+        epochs of all folds with the time left in a terminal or in Jupyter; 0 is silent. ``TQDM_DISABLE=1`` in the
+        environment keeps the bar alone away.
+    n_jobs : int, optional
+        Number of workers, at most one a fold; -1 for one on each core. If left out, what ``joblib.parallel_config``
+        says, or else one on each core, or a single one where Keras has a GPU. A worker needs about half a gigabyte
+        of memory, and a few seconds to start; it stays for the next call. The backend of joblib is loky, whose
+        workers are processes on this machine, or the one that ``parallel_config`` names: with ``"dask"`` the same
+        call runs on a cluster, whose machines must have convtour and reach this one.
+    resume_dir : path, optional
+        A folder that keeps every finished epoch, made if it is not there. The same call with the same folder goes on
+        where the last one was interrupted, by whatever cause, and ends with the scores of an undisturbed run (on the
+        same kind of processor). A damaged file is reported with a warning, and its fold is run again. What a model
+        keeps outside its and its optimizer's Keras variables is not restored.
 
     Returns
     -------
@@ -71,9 +94,11 @@ def evaluate_model(
     ValueError
         Before any training, if the data are of different lengths, hold NaN or infinite values, or are not one-hot; if
         there are fewer samples than folds; or if the model does not fit the data, is not compiled, does not report
-        accuracy or is the same object twice.
+        accuracy, is the same object twice or cannot be sent to a worker; or if `resume_dir` holds another run.
     TypeError
         If a number is not a whole one, or the data are not numbers.
+    RuntimeError
+        If the training of a fold fails, or its worker dies. The message names the fold; `resume_dir` keeps the rest.
 
     References
     ----------
@@ -105,41 +130,130 @@ def evaluate_model(
         raise ValueError(
             f"seed={seed}: expected at most {2**32 - n_folds}, as each fold adds 1 and seeds have 32 bits."
         )
-    input_shape, num_classes = x.shape[1:], y.shape[1]
     keras.utils.set_random_seed(seed)
-    tried = _check_model(model_fn, x[:8], y[:8])
+    model = _check_model(model_fn, x[:8], y[:8])
+    pickled = _pickled(model_fn)
 
-    scores: list[float] = []
-    histories: list[keras.callbacks.History] = []
-    folds = KFold(n_folds, shuffle=True, random_state=1).split(x)
-    with _progress_bar(n_folds * epochs, verbose) as bar:
-        for fold, (train, held_out) in enumerate(folds):
-            bar.set_description(f"fold {fold + 1} of {n_folds}")
-            keras.utils.set_random_seed(seed + fold)
-            model = model_fn(input_shape, num_classes)
-            if any(ours is theirs for ours in model.trainable_variables for theirs in tried.trainable_variables):
-                raise ValueError(
-                    "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into "
-                    "the next. Build the model and all its layers inside model_fn, so that each fold starts afresh."
-                )
-            history = model.fit(
-                x[train],
-                y[train],
-                epochs=epochs,
-                batch_size=batch_size,
-                validation_data=(x[held_out], y[held_out]),
-                validation_batch_size=4 * batch_size,  # no gradients to keep, so it fits where a training step does
-                verbose=0,
-                callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())],
+    splits = list(KFold(n_folds, shuffle=True, random_state=1).split(x))
+    progress = [Progress() for _ in splits]
+    folder = None
+    if resume_dir is not None:
+        arguments = {"n_folds": n_folds, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+        folder = ResumeFolder(resume_dir, describe(arguments, x, y, model))
+        progress = [folder.load(fold) for fold in range(n_folds)]
+    unfinished = [fold for fold in progress if fold.epochs < epochs]
+    n_workers = min(_count_workers(n_jobs), max(1, len(unfinished)))
+    local = _is_local()
+    caller = os.getpid() if local and os.name == "posix" else None
+    job = Job(pickled, batch_size, seed, folder is not None, **_settings(n_workers), caller=caller)
+
+    printed = 0
+    with _progress_bar(n_folds * epochs, sum(fold.epochs for fold in progress), verbose) as bar:
+
+        def on_epoch(fold: int) -> None:
+            if folder is not None:
+                folder.save(fold, progress[fold])
+            bar.update(sum(fold.epochs for fold in progress) - bar.n)
+            print_finished()
+
+        def print_finished() -> None:
+            """Print the folds that are done, each after all before it."""
+            nonlocal printed
+            while printed < n_folds and progress[printed].epochs == epochs:
+                if verbose:
+                    with bar.external_write_mode():
+                        print(f"> {100 * progress[printed].history['val_accuracy'][-1]:.3f}", flush=True)
+                printed += 1
+
+        print_finished()
+        if unfinished:
+            dispatcher = Dispatcher(
+                splits, progress, epochs=epochs, n_workers=n_workers, on_epoch=on_epoch, local=local
             )
-            # The validation after the last epoch is the evaluation of the trained model.
-            scores.append(float(history.history["val_accuracy"][-1]))
-            history.set_model(None)
-            histories.append(history)
-            if verbose:
-                with bar.external_write_mode():
-                    print(f"> {100 * scores[-1]:.3f}", flush=True)
-    return scores, histories
+            _run(dispatcher, job, x, y, n_workers)
+
+    # The validation after the last epoch is the evaluation of the trained model.
+    scores = [fold.history["val_accuracy"][-1] for fold in progress]
+    steps = [-(-len(train) // batch_size) for train, _ in splits]
+    return scores, [_history(*fold) for fold in zip(progress, steps, strict=True)]
+
+
+def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[Any], n_workers: int) -> None:
+    """Start the workers, and wait until all folds are done."""
+    # joblib would run a single job in this process, whose number of threads cannot be changed any more.
+    parallel = Parallel(n_jobs=max(2, n_workers), batch_size=1, pre_dispatch="all")
+    with dispatcher:
+        try:
+            parallel(delayed(work)(dispatcher.address, dispatcher.key, job, x, y) for _ in range(n_workers))
+        except (FoldError, ConnectionError):
+            raise
+        except Exception as error:
+            fold = dispatcher.lost_fold()
+            if fold is None:
+                raise
+            raise RuntimeError(
+                f"The worker that trained fold {fold + 1} died in epoch {dispatcher.epoch_of(fold)}, perhaps for lack "
+                "of memory: fewer workers, n_jobs=..., need less. "
+                + (
+                    "What was done is kept in resume_dir, and the same call goes on from there."
+                    if job.keep_state
+                    else "With resume_dir=... all finished epochs are kept, and the same call goes on from there."
+                )
+            ) from error
+    if dispatcher.error is not None:
+        raise dispatcher.error
+
+
+def _count_workers(n_jobs: int | None) -> int:
+    """How many workers may run at once."""
+    if n_jobs is not None:
+        n_jobs = whole("n_jobs", n_jobs, at_least=-effective_n_jobs(-1))
+        if n_jobs == 0:
+            raise ValueError("n_jobs=0: expected a number of workers, -1 for one on each core, or None.")
+        return int(effective_n_jobs(n_jobs))
+    if (asked := effective_n_jobs(None)) > 1:  # joblib.parallel_config says how many
+        return int(asked)
+    # Workers on one GPU would wait for each other.
+    return 1 if keras.distribution.list_devices("gpu") else int(effective_n_jobs(-1))
+
+
+def _is_local() -> bool:
+    """Whether joblib's active backend keeps to this machine."""
+    backend = type(get_active_backend()[0])
+    if backend.__name__ == "MultiprocessingBackend":
+        raise ValueError("joblib's multiprocessing backend copies a running Keras, which then hangs; use loky.")
+    return backend.__module__ == "joblib._parallel_backends"
+
+
+def _settings(n_workers: int) -> dict[str, Any]:
+    """What a worker must know of this process to compute the same."""
+    return {
+        "backend": keras.backend.backend(),
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "image_data_format": keras.config.image_data_format(),
+        "dtype_policy": keras.config.dtype_policy().name,
+        # A second thread for operations that do not wait for each other, where there is a core for it. It changes no
+        # number, where more threads for one operation would.
+        "interop_threads": max(1, min(2, cpu_count() // n_workers)),
+    }
+
+
+def _pickled(model_fn: ModelFunction) -> bytes:
+    try:
+        return bytes(cloudpickle.dumps(model_fn))
+    except Exception as error:
+        raise ValueError(
+            f"model_fn cannot be sent to a worker: {error}. Make what it uses inside the function itself."
+        ) from error
+
+
+def _history(fold: Progress, steps: int) -> keras.callbacks.History:
+    history = keras.callbacks.History()
+    history.history = fold.history
+    history.epoch = list(range(fold.epochs))
+    history.set_params({"verbose": 0, "epochs": fold.epochs, "steps": steps})
+    return history
 
 
 def _check_samples(data_x: npt.ArrayLike, data_y: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -151,8 +265,9 @@ def _check_samples(data_x: npt.ArrayLike, data_y: npt.ArrayLike) -> tuple[npt.ND
             "Whole-number labels become one-hot with keras.utils.to_categorical(labels)."
         )
     for name, array in (("data_x", x), ("data_y", y)):
-        finite = np.abs(array) <= np.finfo(np.float32).max  # false for NaN too
-        if not finite.all():
+        largest = np.finfo(np.float32).max
+        if array.size and not (-largest <= array.min() and array.max() <= largest):  # false for NaN too
+            finite = np.abs(array) <= largest
             bad = np.flatnonzero(~finite.reshape(len(array), -1).all(axis=1))
             raise ValueError(
                 f"{name} holds NaN, infinite or, for float32, too large values in {len(bad)} of {len(array)} rows, "
@@ -194,11 +309,16 @@ def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[An
         raise ValueError(
             f"model_fn is called as model_fn(input_shape, num_classes), like define_model, which does not fit: {error}."
         ) from None
-    model = model_fn(input_shape, num_classes)
+    model, another = model_fn(input_shape, num_classes), model_fn(input_shape, num_classes)
     if not isinstance(model, keras.Model):
         raise ValueError(f"model_fn returned {type(model).__name__}; expected a compiled keras.Model.")
     if not model.compiled:
         raise ValueError("model_fn returned a model that is not compiled; call model.compile(...) in it.")
+    if model is another or {id(layer) for layer in model.layers} & {id(layer) for layer in another.layers}:
+        raise ValueError(
+            "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into the "
+            "next. Build the model and all its layers inside model_fn, so that each fold starts afresh."
+        )
     try:
         output = model.predict_on_batch(x)
     except Exception as error:
@@ -226,7 +346,7 @@ def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[An
     return model
 
 
-def _progress_bar(total: int, verbose: int) -> "tqdm[Any]":
+def _progress_bar(total: int, done: int, verbose: int) -> "tqdm[Any]":
     """A bar that goes away when done; none where nobody watches: not in a terminal or Jupyter, or switched off."""
     hidden = True if not verbose or os.environ.get("TQDM_DISABLE") else None
-    return tqdm(total=total, unit="epoch", leave=False, disable=hidden)
+    return tqdm(total=total, initial=done, unit="epoch", leave=False, disable=hidden)
