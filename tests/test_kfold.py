@@ -89,10 +89,13 @@ def test_verbose_0_is_silent(bumps: Bumps, capfd: pytest.CaptureFixture[str]) ->
 def test_the_progress_bar_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     from convtour.kfold import _progress_bar
 
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("TQDM_DISABLE", "1")
     assert _progress_bar(10, 0, verbose=1).disable
     monkeypatch.delenv("TQDM_DISABLE")
     assert _progress_bar(10, 0, verbose=0).disable
+    with _progress_bar(10, 0, verbose=1) as bar:
+        assert not bar.disable
 
 
 def network(input_shape: tuple[int, ...], *last: Any, compiled: dict[str, Any] | None = None) -> keras.Model:
@@ -162,6 +165,15 @@ def shared_layer() -> Callable[..., keras.Model]:
                 compiled={**FIT, "metrics": [keras.metrics.BinaryAccuracy("accuracy")]},
             ),
             "metric called accuracy reports .* of the samples are classified correctly",
+        ),
+        (
+            lambda shape, classes: network(
+                shape,
+                keras.layers.Flatten(),
+                keras.layers.Dense(3, activation="softmax"),
+                compiled={**FIT, "metrics": ["accuracy", keras.metrics.F1Score()]},
+            ),
+            "metric f1_score gives 3 values; expected one number",
         ),
     ],
 )

@@ -7,7 +7,7 @@ each time: its time includes starting Python, importing and reading the data. Th
 that slows down slows all of them. CPU time and memory are summed over the process and all that it starts; memory is
 the proportional set size, which counts a page that several processes share once.
 
---images 20000 --epochs 2 --repeats 3 is the default. --full names an mnist.npz with all of MNIST: the loop and
+--images 40000 --epochs 2 --repeats 3 is the default. --full names an mnist.npz with all of MNIST: the loop and
 evaluate_model are then also run on its 60,000 images, with 10 epochs, once each. A way whose library is not installed
 is named as missing.
 """
@@ -26,12 +26,8 @@ import threading
 import time
 from typing import Any
 
-from convtour import conv_multiply_adds
-from convtour._files import write
-from convtour.harness import setting
 import numpy as np
 import psutil
-from sklearn.model_selection import KFold
 
 OUT = Path(__file__).parents[1] / "docs" / "bench"
 FOLDS = 5
@@ -41,11 +37,13 @@ BATCH = 32
 WAYS = {
     "evaluate_model": ("`evaluate_model`", None, "tensorflow"),
     "loop": ("the loop of the article, repaired", None, "tensorflow"),
-    "scikeras": ("scikeras and scikit-learn's `cross_validate`", "scikeras", "tensorflow"),
+    "scikeras": ("scikeras and scikit-learn's `cross_val_score`", "scikeras", "tensorflow"),
     "torch": ("a plain PyTorch loop", "torch", "torch"),
     "keras_jax": ("the same loop, Keras on JAX", "jax", "jax"),
     "keras_torch": ("the same loop, Keras on PyTorch", "torch", "torch"),
 }
+# Where the time of a step goes, with one thread and with those that TensorFlow takes by itself.
+THREADS = {"one thread": {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}, "all threads": {}}
 
 
 # The ways. Each takes images, whole-number labels, folds, epochs and workers, and returns an accuracy a fold.
@@ -54,6 +52,7 @@ WAYS = {
 def loop(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> list[float]:
     """What a learner writes: fit with validation, evaluate, next fold. All with Keras's defaults."""
     import keras
+    from sklearn.model_selection import KFold
 
     y = keras.utils.to_categorical(labels)
     scores = []
@@ -80,7 +79,7 @@ def evaluate_model(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int,
 def scikeras(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> list[float]:
     """Folds in parallel as scikit-learn does it; there is no validation after each epoch."""
     from scikeras.wrappers import KerasClassifier
-    from sklearn.model_selection import cross_val_score
+    from sklearn.model_selection import KFold, cross_val_score
 
     classifier = KerasClassifier(network, loss="categorical_crossentropy", epochs=epochs, batch_size=BATCH, verbose=0)
     folds = KFold(n_folds, shuffle=True, random_state=1)
@@ -89,6 +88,7 @@ def scikeras(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, worke
 
 def torch(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> list[float]:
     """A PyTorch training loop as its tutorials write it."""
+    from sklearn.model_selection import KFold
     import torch
     from torch import nn
 
@@ -115,6 +115,36 @@ def torch(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers:
                 )
         scores.append(right / len(others))
     return scores
+
+
+def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> dict[str, float]:
+    """Milliseconds a training step takes, whole and with parts left out; medians of several rounds in turn."""
+    import keras
+    from keras import layers
+
+    def compiled(*parts: Any) -> Any:
+        model = keras.Sequential([*parts, layers.Dense(10, activation="softmax")])
+        model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    images, y = x[: 200 * BATCH], keras.utils.to_categorical(labels[: 200 * BATCH])
+    flat = np.zeros((len(images), 13 * 13 * 32), "float32")
+    start = [keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2)]
+    trained = {
+        "a call for each step": (network(), 1, images),
+        "a call for 100 steps": (network(), 100, images),
+        "dense layers alone": (compiled(keras.Input(flat.shape[1:]), layers.Dense(100, activation="relu")), 100, flat),
+        "convolution and pooling alone": (compiled(*start, layers.GlobalAveragePooling2D()), 100, images),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in trained}
+    for turn in range(6):
+        for name, (model, steps, inputs) in trained.items():
+            model.steps_per_execution = steps
+            begun = time.perf_counter()
+            model.fit(inputs, y, batch_size=BATCH, verbose=0)
+            if turn:  # the first builds the graph
+                seconds[name].append(time.perf_counter() - begun)
+    return {name: 1000 * statistics.median(values) / 200 for name, values in seconds.items()}
 
 
 def network() -> Any:
@@ -168,6 +198,18 @@ def measure(
     return result
 
 
+def measure_profile(data: Path) -> dict[str, dict[str, float]]:
+    """Run `profile` in processes of its own, with few and with all threads."""
+    command = [sys.executable, __file__, "--way", "profile", "--data", str(data)]
+    profiles = {}
+    for name, threads in THREADS.items():
+        environment = {**os.environ, **threads, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        output = subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
+        profiles[name] = json.loads(output.splitlines()[-1])
+        print(name, profiles[name], flush=True)
+    return profiles
+
+
 class Watch(threading.Thread):
     """Sample the processor time and the memory of a process and of all that it starts."""
 
@@ -179,7 +221,7 @@ class Watch(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        while not self._stopped.wait(0.2):
+        while not self._stopped.wait(1):  # more often would slow down what it watches
             memory = 0
             for process in self._tree():
                 try:
@@ -198,7 +240,7 @@ class Watch(threading.Thread):
 
     @property
     def cpu_seconds(self) -> float:
-        """Seconds on all cores; what a process used in its last fifth of a second is not seen."""
+        """Seconds on all cores; what a process used in its last second is not seen."""
         return sum(self._cpu.values())
 
     def stop(self) -> None:
@@ -212,6 +254,8 @@ def arithmetic_bound(images: int, n_folds: int, epochs: int) -> float:
     Going back through a layer costs twice what going forward does: once for the kernel, once for the input. The
     convolution is the first layer, so that nothing asks for the gradient of its input.
     """
+    from convtour import conv_multiply_adds
+
     convolution = conv_multiply_adds((28, 28, 1), 32, 3)
     dense = 26 // 2 * (26 // 2) * 32 * 100 + 100 * 10
     trained = epochs * images * (n_folds - 1) * (2 * convolution + 3 * dense)
@@ -228,7 +272,7 @@ def arithmetic_bound(images: int, n_folds: int, epochs: int) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--images", type=int, default=40_000)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--full", type=Path, help="mnist.npz for a run on all of MNIST")
@@ -239,9 +283,11 @@ def main() -> int:
         parser.add_argument(name, type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
-        way: Callable[..., list[float]] = globals()[options.way]
-        x = np.load(Path(options.data) / "x.npy")[: options.images]
-        labels = np.load(Path(options.data) / "labels.npy")[: options.images]
+        way: Callable[..., object] = globals()[options.way]
+        x, labels = (
+            np.array(np.load(Path(options.data) / name, mmap_mode="r")[: options.images or None])
+            for name in ("x.npy", "labels.npy")
+        )
         print(json.dumps(way(x, labels, options.folds, options.epochs, options.workers)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
@@ -252,6 +298,7 @@ def main() -> int:
 def run(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     """Measure everything, the ways in turn."""
     from convtour import load_dataset, prep_pixels
+    from convtour.harness import setting
 
     x_train, y_train, x_test, _ = load_dataset(options.full or "sample")
     images = min(options.images, len(x_train))
@@ -259,25 +306,25 @@ def run(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     np.save(data / "labels.npy", y_train.argmax(axis=1))
     present = [way for way, (_, library, _) in WAYS.items() if library is None or find_spec(library)]
     missing = [way for way in WAYS if way not in present]
-    peers = [
-        measure(way, data, images=images, epochs=options.epochs) for _ in range(options.repeats) for way in present
-    ]
-    growth = [
-        measure(way, data, images=count, epochs=1)
-        for count in (images // 4, images // 2, images)
-        for way in ("evaluate_model", "loop")
-    ]
-    growth += [
-        measure(way, data, images=images // 2, n_folds=folds, epochs=1)
-        for folds in (2, 10)
-        for way in ("evaluate_model", "loop")
-    ]
-    growth += [
-        measure("evaluate_model", data, images=images, epochs=options.epochs, workers=workers) for workers in (1, 2, 4)
-    ]
     full = []
     if options.full:
         full = [measure(way, data, images=len(x_train), epochs=10) for way in ("evaluate_model", "loop")]
+    peers = []
+    for _ in range(options.repeats):
+        for way in list(present):
+            try:
+                peers.append(measure(way, data, images=images, epochs=options.epochs))
+            except RuntimeError as error:  # installed, but it does not work with the others
+                print(error, flush=True)
+                present.remove(way)
+                missing.append(way)
+    peers = [run for run in peers if run["way"] in present]
+    both = ("evaluate_model", "loop")
+    growth = [
+        measure(way, data, images=count, epochs=1) for count in (images // 8, images // 4, images // 2) for way in both
+    ]
+    growth += [measure(way, data, images=images // 4, n_folds=folds, epochs=1) for folds in (2, 10) for way in both]
+    growth += [measure("evaluate_model", data, images=images // 2, epochs=1, workers=workers) for workers in (1, 2, 4)]
     versions = setting() | {library: version(library) for library in ("torch", "jax", "scikeras") if version(library)}
     bounds = [arithmetic_bound(run["images"], FOLDS, run["epochs"]) for run in peers[:1] + full[:1]]
     return {
@@ -286,6 +333,7 @@ def run(options: argparse.Namespace, data: Path) -> dict[str, Any]:
         "growth": growth,
         "full": full,
         "bounds": bounds,
+        "profile": measure_profile(data),
         "missing": missing,
     }
 
@@ -315,6 +363,8 @@ def processor() -> str:
 
 def report(results: dict[str, Any], out: Path) -> None:
     """Write results.json, README.md with the tables, and the picture with its words."""
+    from convtour._files import write
+
     out.mkdir(parents=True, exist_ok=True)
     write(out / "results.json", (json.dumps(results, indent=1) + "\n").encode())
     picture = draw(results)
@@ -339,13 +389,15 @@ def text(results: dict[str, Any], words: str) -> str:
     ]
     missing = [WAYS[way][0] for way in results["missing"]]
     if missing:
-        parts.append(f"Missing, as their libraries were not installed: {', '.join(missing)}.\n")
+        parts.append(f"Missing, as their libraries were not installed or failed: {', '.join(missing)}.\n")
     if full:
         parts += [
             f"## All of MNIST: {full[0]['images']:,} images, {FOLDS} folds, {full[0]['epochs']} epochs, once\n",
             table(full, bounds[1]),
         ]
     parts += ["## How time grows\n", growth_table(results["growth"])]
+    parts += ["## Where the time of a training step goes\n", "Milliseconds, on Keras with TensorFlow.\n"]
+    parts.append(profile_table(results["profile"]))
     return "\n".join(parts)
 
 
@@ -378,6 +430,15 @@ def growth_table(runs: list[dict[str, Any]]) -> str:
         f"| {WAYS[run['way']][0]} | {run['images']:,} | {run['folds']} | {run['epochs']} | {run['workers'] or ''} | "
         f"{run['seconds']:.0f} | {run['megabytes']:.0f} |"
         for run in runs
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def profile_table(profiles: dict[str, dict[str, float]]) -> str:
+    lines = ["| | " + " | ".join(profiles) + " |", "|---|" + "---|" * len(profiles)]
+    lines += [
+        f"| {name} | " + " | ".join(f"{times[name]:.1f}" for times in profiles.values()) + " |"
+        for name in next(iter(profiles.values()))
     ]
     return "\n".join(lines) + "\n"
 

@@ -96,7 +96,7 @@ class Dispatcher:
         self._splits, self._progress, self._epochs, self._on_epoch = splits, progress, epochs, on_epoch
         self._waiting = plan([epochs - fold.epochs for fold in progress], n_workers)
         self._running: set[int] = set()
-        self._lost: list[int] = []
+        self._lost: list[tuple[int, int]] = []
         self._change = threading.Condition()
         self._closed = False
         self.error: Exception | None = None
@@ -116,16 +116,19 @@ class Dispatcher:
             self._change.notify_all()
         socket.create_connection(("127.0.0.1", self.address[1])).close()  # wakes the thread that accepts
 
-    def lost_fold(self) -> int | None:
-        """The fold whose worker went away; of several the one that lost most workers, then the first."""
+    def lost(self) -> tuple[int, int] | None:
+        """Fold and epoch in which a worker went away; of several the fold that lost most workers, then the first."""
         with self._change:
             # That a worker is gone may be known elsewhere a moment before its connection ends.
             self._change.wait_for(lambda: self._lost, timeout=2)
-            return Counter(self._lost).most_common(1)[0][0] if self._lost else None
+            if not self._lost:
+                return None
+            fold = Counter(fold for fold, _ in self._lost).most_common(1)[0][0]
+            return next(lost for lost in self._lost if lost[0] == fold)
 
-    def epoch_of(self, fold: int) -> int:
-        """The epoch, from 1, that a fold is in."""
-        return self._progress[fold].epochs + 1
+    def unfinished_fold(self) -> int | None:
+        """The first fold that has not run all its epochs."""
+        return next((fold for fold, progress in enumerate(self._progress) if progress.epochs < self._epochs), None)
 
     def _accept(self) -> None:
         with self._listener:
@@ -148,7 +151,8 @@ class Dispatcher:
     def _take(self) -> tuple[int, int] | None:
         """Choose a fold that nobody is training, and a number of epochs; wait where all that is left is in training."""
         with self._change:
-            while self._waiting and not self._closed:
+            # A part in training may come back, if its worker goes away.
+            while (self._waiting or self._running) and not self._closed:
                 for index, (fold, _) in enumerate(self._waiting):
                     if fold not in self._running:
                         self._running.add(fold)
@@ -166,6 +170,8 @@ class Dispatcher:
             while self._progress[fold].epochs < stop and not self._closed:
                 logs, variables = worker.recv()
                 with self._change:
+                    if self._closed:
+                        break
                     self._progress[fold] = self._progress[fold].after(logs, variables)
                     if variables is not None or self._progress[fold].epochs == self._epochs:
                         kept = self._progress[fold]
@@ -175,7 +181,7 @@ class Dispatcher:
                 self._running.remove(fold)
                 if self._progress[fold].epochs < stop:
                     # Another worker may go on from where the variables are known.
-                    self._lost.append(fold)
+                    self._lost.append((fold, self._progress[fold].epochs))
                     self._progress[fold] = kept
                     self._waiting.insert(0, (fold, stop - kept.epochs))
                 self._change.notify_all()
@@ -184,7 +190,7 @@ class Dispatcher:
         try:
             self._on_epoch(fold)
         except Exception as error:
-            self.error, self._closed = error, True
+            self.error, self._closed = self.error or error, True
 
 
 def _own_address() -> str:

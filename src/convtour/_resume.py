@@ -37,6 +37,8 @@ class ResumeFolder:
         for file in sorted(self._path.glob("fold-*.npz")):
             try:
                 theirs, progress = _read(file)
+            except (MemoryError, PermissionError):
+                raise  # the file may be sound
             except Exception as error:
                 warnings.warn(f"{file} is damaged ({error}); that fold is run again.", stacklevel=4)
                 continue
@@ -78,7 +80,7 @@ def _read(file: Path) -> tuple[dict[str, str], Progress]:
 def describe(
     arguments: dict[str, int], x: npt.NDArray[Any], y: npt.NDArray[Any], model: "keras.Model"
 ) -> dict[str, str]:
-    """All that the numbers of a run depend on, in words that differ where it does; the processor is left out."""
+    """What the numbers of a run depend on, in words that differ where it does; the processor is left out."""
     from convtour._keras import keras
 
     backend = keras.backend.backend()
@@ -94,7 +96,7 @@ def _digest(model: "keras.Model") -> str:
     parts: list[Any] = [[str(variable.dtype), list(variable.shape)] for variable in model.variables]
     parts.append([joblib.hash(np.asarray(variable)) for variable in model.weights])
     for get_config in (model.get_config, model.get_compile_config):
-        with suppress(NotImplementedError):  # a subclass may not say
+        with suppress(NotImplementedError, TypeError):  # a subclass may not say, and not every loss can be written down
             parts.append(get_config())
     text = json.dumps(parts, default=lambda other: type(other).__name__, sort_keys=True)
     # Keras numbers the names of layers and models through the process: conv2d, conv2d_1, conv2d_2.

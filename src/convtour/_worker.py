@@ -25,6 +25,7 @@ Report = tuple[dict[str, float], Variables | None]
 # One thread for each operation; for TensorFlow, then for what PyTorch and NumPy call, then for JAX.
 _ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -50,7 +51,6 @@ class Job:
     epsilon: float
     image_data_format: str
     dtype_policy: str
-    interop_threads: int
     caller: int | None  # process that wants this, if its workers are its children
 
 
@@ -131,7 +131,7 @@ def _connect(address: tuple[str, int]) -> "Connection[Any, Any]":
 def _prepare(job: Job) -> None:
     """Load Keras with the settings of the process that sent the job."""
     if "keras" not in sys.modules:
-        os.environ.update(_ONE_THREAD, TF_NUM_INTEROP_THREADS=str(job.interop_threads), KERAS_BACKEND=job.backend)
+        os.environ.update(_ONE_THREAD, KERAS_BACKEND=job.backend)
         for name, value in _SHARED_GPU.items():
             os.environ.setdefault(name, value)
     elif os.environ.get("TF_NUM_INTRAOP_THREADS") != "1":

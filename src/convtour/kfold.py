@@ -10,9 +10,10 @@ from convtour._checks import whole
 from convtour._dispatch import Dispatcher
 from convtour._keras import keras
 from convtour._resume import ResumeFolder, describe
+from convtour._training import has_gpu
 from convtour._worker import FoldError, Job, Progress, work
 from convtour.models import define_model
-from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +75,8 @@ def evaluate_model(
         says, or else one on each core, or a single one where Keras has a GPU. A worker needs about half a gigabyte
         of memory, and a few seconds to start; it stays for the next call. The backend of joblib is loky, whose
         workers are processes on this machine, or the one that ``parallel_config`` names: with ``"dask"`` the same
-        call runs on a cluster, whose machines must have convtour and reach this one.
+        call runs on a cluster, whose machines must have convtour and reach this one; give each of its workers one
+        thread, since a process trains one fold at a time.
     resume_dir : path, optional
         A folder that keeps every finished epoch, made if it is not there. The same call with the same folder goes on
         where the last one was interrupted, by whatever cause, and ends with the scores of an undisturbed run (on the
@@ -131,7 +133,8 @@ def evaluate_model(
             f"seed={seed}: expected at most {2**32 - n_folds}, as each fold adds 1 and seeds have 32 bits."
         )
     keras.utils.set_random_seed(seed)
-    model = _check_model(model_fn, x[:8], y[:8])
+    with keras.device("cpu:0"):  # the memory of a GPU is for the workers
+        model = _check_model(model_fn, x[:8], y[:8])
     pickled = _pickled(model_fn)
 
     splits = list(KFold(n_folds, shuffle=True, random_state=1).split(x))
@@ -145,7 +148,7 @@ def evaluate_model(
     n_workers = min(_count_workers(n_jobs), max(1, len(unfinished)))
     local = _is_local()
     caller = os.getpid() if local and os.name == "posix" else None
-    job = Job(pickled, batch_size, seed, folder is not None, **_settings(n_workers), caller=caller)
+    job = Job(pickled, batch_size, seed, folder is not None, **_settings(), caller=caller)
 
     printed = 0
     with _progress_bar(n_folds * epochs, sum(fold.epochs for fold in progress), verbose) as bar:
@@ -188,11 +191,12 @@ def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[A
         except (FoldError, ConnectionError):
             raise
         except Exception as error:
-            fold = dispatcher.lost_fold()
-            if fold is None:
+            lost = dispatcher.lost()
+            if lost is None:
                 raise
+            died, epoch = lost
             raise RuntimeError(
-                f"The worker that trained fold {fold + 1} died in epoch {dispatcher.epoch_of(fold)}, perhaps for lack "
+                f"The worker that trained fold {died + 1} died in epoch {epoch + 1}, perhaps for lack "
                 "of memory: fewer workers, n_jobs=..., need less. "
                 + (
                     "What was done is kept in resume_dir, and the same call goes on from there."
@@ -202,6 +206,11 @@ def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[A
             ) from error
     if dispatcher.error is not None:
         raise dispatcher.error
+    if (fold := dispatcher.unfinished_fold()) is not None:
+        raise RuntimeError(
+            f"The connection to the worker that trained fold {fold + 1} was lost. With resume_dir=... all finished "
+            "epochs are kept, and the same call goes on from there."
+        )
 
 
 def _count_workers(n_jobs: int | None) -> int:
@@ -210,11 +219,12 @@ def _count_workers(n_jobs: int | None) -> int:
         n_jobs = whole("n_jobs", n_jobs, at_least=-effective_n_jobs(-1))
         if n_jobs == 0:
             raise ValueError("n_jobs=0: expected a number of workers, -1 for one on each core, or None.")
-        return int(effective_n_jobs(n_jobs))
-    if (asked := effective_n_jobs(None)) > 1:  # joblib.parallel_config says how many
-        return int(asked)
+        able = int(effective_n_jobs(n_jobs))  # a cluster answers with all it has, whatever it is asked for
+        return min(able, n_jobs) if n_jobs > 0 else able
+    if get_active_backend()[1] is not None:  # joblib.parallel_config says how many
+        return int(effective_n_jobs(None))
     # Workers on one GPU would wait for each other.
-    return 1 if keras.distribution.list_devices("gpu") else int(effective_n_jobs(-1))
+    return 1 if has_gpu() else int(effective_n_jobs(-1))
 
 
 def _is_local() -> bool:
@@ -225,7 +235,7 @@ def _is_local() -> bool:
     return backend.__module__ == "joblib._parallel_backends"
 
 
-def _settings(n_workers: int) -> dict[str, Any]:
+def _settings() -> dict[str, Any]:
     """What a worker must know of this process to compute the same."""
     return {
         "backend": keras.backend.backend(),
@@ -233,9 +243,6 @@ def _settings(n_workers: int) -> dict[str, Any]:
         "epsilon": keras.config.epsilon(),
         "image_data_format": keras.config.image_data_format(),
         "dtype_policy": keras.config.dtype_policy().name,
-        # A second thread for operations that do not wait for each other, where there is a core for it. It changes no
-        # number, where more threads for one operation would.
-        "interop_threads": max(1, min(2, cpu_count() // n_workers)),
     }
 
 
@@ -319,6 +326,7 @@ def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[An
             "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into the "
             "next. Build the model and all its layers inside model_fn, so that each fold starts afresh."
         )
+    model.run_eagerly = True  # a graph would take longer to build than it saves, for a batch or two
     try:
         output = model.predict_on_batch(x)
     except Exception as error:
@@ -336,6 +344,11 @@ def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[An
     if "accuracy" not in reported:
         raise ValueError(
             f"The model reports {', '.join(reported)}; expected accuracy as well: compile it with metrics=['accuracy']."
+        )
+    if vectors := [name for name, value in reported.items() if np.ndim(value)]:
+        raise ValueError(
+            f"The model's metric {vectors[0]} gives {np.size(reported[vectors[0]])} values; expected one number: "
+            "F1Score, for one, needs average='macro'."
         )
     right = np.mean(np.argmax(output, axis=1) == np.argmax(y, axis=1))
     if abs(reported["accuracy"] - right) > 1e-3:
