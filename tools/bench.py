@@ -256,7 +256,7 @@ def arithmetic_bound(images: int, n_folds: int, epochs: int) -> float:
     """
     from convtour import conv_multiply_adds
 
-    convolution = conv_multiply_adds((28, 28, 1), 32, 3)
+    convolution = conv_multiply_adds((1, 28, 28, 1), 32, 3)
     dense = 26 // 2 * (26 // 2) * 32 * 100 + 100 * 10
     trained = epochs * images * (n_folds - 1) * (2 * convolution + 3 * dense)
     judged = epochs * images * (convolution + dense)

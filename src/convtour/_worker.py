@@ -13,7 +13,6 @@ import socket
 import sys
 import threading
 from typing import Any
-import warnings
 
 import cloudpickle
 import numpy as np
@@ -88,11 +87,17 @@ class FoldError(RuntimeError):
     """The training of a fold failed; the message says which, where and why."""
 
 
-def work(address: tuple[str, int], key: bytes, job: Job, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
-    """Train what the other end of the address hands out, until it has nothing left."""
+def work(address: tuple[str, int], key: bytes, job: Job, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> bool:
+    """Train what the other end of the address hands out, until it has nothing left.
+
+    Returns
+    -------
+    bool
+        Whether this process computes on one thread, as far as can be known.
+    """
     try:
         with _turn:
-            _prepare(job)
+            alone = _prepare(job)
             from convtour._training import train
 
             model_fn = cloudpickle.loads(job.model_fn)
@@ -102,6 +107,7 @@ def work(address: tuple[str, int], key: bytes, job: Job, x: npt.NDArray[Any], y:
                 while (part := office.recv()) is not None:
                     for report in _named(part, train(part, job, model_fn, x, y)):
                         office.send(report)
+        return alone
     finally:
         if job.caller not in (None, os.getpid(), os.getppid()):
             os._exit(1)  # the process that started this one was killed, and nobody else will stop it
@@ -128,19 +134,12 @@ def _connect(address: tuple[str, int]) -> "Connection[Any, Any]":
         ) from error
 
 
-def _prepare(job: Job) -> None:
-    """Load Keras with the settings of the process that sent the job."""
+def _prepare(job: Job) -> bool:
+    """Load Keras with the settings of the process that sent the job; whether it computes on one thread."""
     if "keras" not in sys.modules:
         os.environ.update(_ONE_THREAD, KERAS_BACKEND=job.backend)
         for name, value in _SHARED_GPU.items():
             os.environ.setdefault(name, value)
-    elif os.environ.get("TF_NUM_INTRAOP_THREADS") != "1":
-        warnings.warn(
-            "A worker of this joblib backend had loaded Keras before, with threads of its own: the scores may differ "
-            "in their last digits from those of other workers. Backends that start processes, such as loky and Dask's "
-            "default, avoid that.",
-            stacklevel=2,
-        )
     from convtour._keras import keras
 
     if keras.backend.backend() != job.backend:
@@ -149,3 +148,4 @@ def _prepare(job: Job) -> None:
     keras.config.set_epsilon(job.epsilon)
     keras.config.set_image_data_format(job.image_data_format)
     keras.config.set_dtype_policy(job.dtype_policy)
+    return os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import inspect
 import os
 from typing import Any
+import warnings
 
 import cloudpickle
 from convtour._checks import whole
@@ -187,7 +188,7 @@ def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[A
     parallel = Parallel(n_jobs=max(2, n_workers), batch_size=1, pre_dispatch="all")
     with dispatcher:
         try:
-            parallel(delayed(work)(dispatcher.address, dispatcher.key, job, x, y) for _ in range(n_workers))
+            alone = parallel(delayed(work)(dispatcher.address, dispatcher.key, job, x, y) for _ in range(n_workers))
         except (FoldError, ConnectionError):
             raise
         except Exception as error:
@@ -206,6 +207,12 @@ def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[A
             ) from error
     if dispatcher.error is not None:
         raise dispatcher.error
+    if not all(alone):
+        warnings.warn(
+            "A worker had loaded Keras before, with threads of its own: the scores may differ in their last digits "
+            "from those of other workers. Fresh processes, as joblib's loky starts them, avoid that.",
+            stacklevel=3,
+        )
     if (fold := dispatcher.unfinished_fold()) is not None:
         raise RuntimeError(
             f"The connection to the worker that trained fold {fold + 1} was lost. With resume_dir=... all finished "
