@@ -467,7 +467,7 @@ def draw(results: dict[str, Any]) -> Any:
         axes.set_yticks(range(len(order)), [WAYS[way][0].replace("`", "") for way in order])
         axes.invert_yaxis()
         axes.set_xlim(left=0)
-        axes.set_xlabel("time as a multiple of evaluate_model's, a point a round, the bar their median")
+        axes.set_xlabel("times as long as evaluate_model (a point a round; bar: median)")
     words = "; ".join(f"{WAYS[way][0].replace('`', '')} {statistics.median(ratios[way]):.2f}" for way in order)
     picture.description = f"Times as multiples of evaluate_model's, medians of {len(ours)} rounds: {words}."
     return picture
