@@ -306,9 +306,8 @@ def run(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     np.save(data / "labels.npy", y_train.argmax(axis=1))
     present = [way for way, (_, library, _) in WAYS.items() if library is None or find_spec(library)]
     missing = [way for way in WAYS if way not in present]
-    full = []
-    if options.full:
-        full = [measure(way, data, images=len(x_train), epochs=10) for way in ("evaluate_model", "loop")]
+    both = ("evaluate_model", "loop")
+    full = [measure(way, data, images=len(x_train), epochs=10) for way in both] if options.full else []
     peers = []
     for _ in range(options.repeats):
         for way in list(present):
@@ -319,7 +318,6 @@ def run(options: argparse.Namespace, data: Path) -> dict[str, Any]:
                 present.remove(way)
                 missing.append(way)
     peers = [run for run in peers if run["way"] in present]
-    both = ("evaluate_model", "loop")
     growth = [
         measure(way, data, images=count, epochs=1) for count in (images // 8, images // 4, images // 2) for way in both
     ]

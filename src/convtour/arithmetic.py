@@ -11,6 +11,8 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from convtour._checks import whole
+
 if TYPE_CHECKING:
     import keras
 
@@ -665,13 +667,7 @@ def _per_axis(name: str, value: Size, rank: int) -> tuple[int, ...]:
 
 def _whole(name: str, value: int, at_least: int) -> int:
     """Return a whole number that is large enough, or refuse as Keras does."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name}={value!r}: expected a whole number, got {type(value).__name__}.") from None
-    if number < at_least:
-        raise ValueError(f"{name}={number}: expected at least {at_least}.")
-    return number
+    return whole(name, value, at_least=at_least, refusal=ValueError)
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -198,12 +198,7 @@ def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[A
             died, epoch = lost
             raise RuntimeError(
                 f"The worker that trained fold {died + 1} died in epoch {epoch + 1}, perhaps for lack "
-                "of memory: fewer workers, n_jobs=..., need less. "
-                + (
-                    "What was done is kept in resume_dir, and the same call goes on from there."
-                    if job.keep_state
-                    else "With resume_dir=... all finished epochs are kept, and the same call goes on from there."
-                )
+                f"of memory: fewer workers, n_jobs=..., need less. {_going_on(job)}"
             ) from error
     if dispatcher.error is not None:
         raise dispatcher.error
@@ -214,10 +209,14 @@ def _run(dispatcher: Dispatcher, job: Job, x: npt.NDArray[Any], y: npt.NDArray[A
             stacklevel=3,
         )
     if (fold := dispatcher.unfinished_fold()) is not None:
-        raise RuntimeError(
-            f"The connection to the worker that trained fold {fold + 1} was lost. With resume_dir=... all finished "
-            "epochs are kept, and the same call goes on from there."
-        )
+        raise RuntimeError(f"The connection to the worker that trained fold {fold + 1} was lost. {_going_on(job)}")
+
+
+def _going_on(job: Job) -> str:
+    """What is left of an interrupted run."""
+    if job.keep_state:
+        return "What was done is kept in resume_dir, and the same call goes on from there."
+    return "With resume_dir=... all finished epochs are kept, and the same call goes on from there."
 
 
 def _count_workers(n_jobs: int | None) -> int:
