@@ -17,10 +17,10 @@ import time
 from typing import Any
 import warnings
 
-from convtour import define_model, evaluate_model, kfold
+from convtour import _training, define_model, evaluate_model, kfold
 from convtour._dispatch import Dispatcher, _own_address, plan
 from convtour._resume import ResumeFolder
-from convtour._training import Batches, train
+from convtour._training import train
 from convtour._worker import Job, Part, Progress
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,56 +162,64 @@ def test_a_function_that_cannot_travel_is_refused(bumps: Bumps) -> None:
 JOB = Job(b"", 8, 1, False, keras.backend.backend(), "float32", 1e-7, "channels_last", "float32", None)
 
 
-def test_a_part_is_trained_on_its_own_rows_and_judged_on_the_others(
-    bumps: Bumps, monkeypatch: pytest.MonkeyPatch
+def forgetful(input_shape: tuple[int, ...], num_classes: int, **settings: Any) -> keras.Model:
+    """A model with dropout, normalisation and Adam, which all have something to remember."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Dense(num_classes, activation="softmax"),
+        ]
+    )
+    eager = settings.pop("run_eagerly", False)
+    model.compile(
+        keras.optimizers.Adam(**settings), "categorical_crossentropy", metrics=["accuracy"], run_eagerly=eager
+    )
+    return model
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 1500, 10**9])
+@pytest.mark.parametrize("average", [False, True])
+def test_a_part_is_trained_on_its_own_rows_and_judged_on_the_others_as_fit_and_evaluate_do(
+    bumps: Bumps, monkeypatch: pytest.MonkeyPatch, average: bool, bytes_at_once: int
 ) -> None:
+    monkeypatch.setattr(_training, "_BYTES_AT_ONCE", bytes_at_once)
     x, y = bumps
-    numbered = x.copy()
-    numbered[:, 0, 0] = np.arange(len(x))
-    seen: dict[str, list[np.ndarray]] = {"fit": [], "evaluate": []}
-    for name, rows in seen.items():
-        method = getattr(keras.Model, name)
+    rows, held_out = np.arange(10, 63), np.concatenate([np.arange(10), np.arange(63, 90)])
 
-        def watched(
-            self: keras.Model, batches: Batches, method: Any = method, rows: list[np.ndarray] = rows, **kwargs: Any
-        ) -> Any:
-            inputs, labels = (
-                np.concatenate(parts) for parts in zip(*(batches[i] for i in range(len(batches))), strict=True)
-            )
-            assert (labels.argmax(axis=1) == inputs[:, 0, 0] % 3).all()
-            rows.append(inputs[:, 0, 0].astype(int))
-            return method(self, batches, **kwargs)
+    def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        return forgetful(input_shape, num_classes, use_ema=average, ema_momentum=0.5)
 
-        monkeypatch.setattr(keras.Model, name, watched)
-    part = Part(0, 0, 2, True, np.arange(0, 60), np.arange(60, 90), None)
-    assert len(list(train(part, JOB, define_model, numbered, y))) == 2
-    first, second = seen["fit"]
-    assert sorted(first) == sorted(second) == list(range(60))
-    assert list(first) != list(second)
-    assert [list(rows) for rows in seen["evaluate"]] == [list(range(60, 90))] * 2
+    epochs = 1 if average else 3  # fit puts the averages in place when it ends
+    reports = list(train(Part(4, 0, epochs, True, rows, held_out, None), JOB, model_fn, x, y))
+    keras.utils.set_random_seed(JOB.seed + 4)
+    model = model_fn(x.shape[1:], y.shape[1])
+    for epoch, (logs, variables) in enumerate(reports):
+        order = np.random.default_rng([JOB.seed, 4, epoch]).permutation(rows)
+        fit = model.fit(x[order], y[order], batch_size=JOB.batch_size, shuffle=False, verbose=0).history
+        judged = model.evaluate(x[held_out], y[held_out], batch_size=4 * JOB.batch_size, return_dict=True, verbose=0)
+        expected = {name: values[0] for name, values in fit.items()}
+        expected |= {f"val_{name}": value for name, value in judged.items()}
+        assert logs == expected
+        assert variables is None
+
+
+def test_a_model_that_fit_must_train_cannot_average_from_epoch_to_epoch(bumps: Bumps) -> None:
+    def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        return forgetful(input_shape, num_classes, use_ema=True, run_eagerly=True)
+
+    with pytest.raises(ValueError, match="use_ema=True"):
+        next(train(Part(0, 0, 1, True, np.arange(60), np.arange(60, 90), None), JOB, model_fn, *bumps))
 
 
 def test_a_fold_that_changes_hands_ends_as_if_it_had_not(bumps: Bumps) -> None:
-    """With dropout, normalisation and Adam, which all have something to remember."""
-
-    def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
-        layers = keras.layers
-        model = keras.Sequential(
-            [
-                layers.Flatten(),
-                layers.Dense(8, activation="relu"),
-                layers.BatchNormalization(),
-                layers.Dropout(0.5),
-                layers.Dense(num_classes, activation="softmax"),
-            ]
-        )
-        model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=["accuracy"])
-        return model
-
     rows = np.arange(60), np.arange(60, 90)
-    whole = list(train(Part(2, 0, 4, True, *rows, None), JOB, model_fn, *bumps))
-    head = list(train(Part(2, 0, 3, False, *rows, None), JOB, model_fn, *bumps))
-    tail = list(train(Part(2, 3, 4, True, *rows, head[-1][1]), JOB, model_fn, *bumps))
+    whole = list(train(Part(2, 0, 4, True, *rows, None), JOB, forgetful, *bumps))
+    head = list(train(Part(2, 0, 3, False, *rows, None), JOB, forgetful, *bumps))
+    tail = list(train(Part(2, 3, 4, True, *rows, head[-1][1]), JOB, forgetful, *bumps))
     assert [variables is None for _, variables in head + tail] == [True, True, False, True]
     assert [logs for logs, _ in head + tail] == [logs for logs, _ in whole]
     with pytest.raises(ValueError, match="did not build the same model again"):
@@ -376,13 +384,13 @@ def test_a_worker_that_dies_is_told_with_its_fold_and_the_rest_is_kept(
         model = define_model(input_shape, num_classes)
         if state == dies and not (tmp_path / "died").exists():
 
-            def evaluate(*args: Any, **kwargs: Any) -> Any:
+            def reset_metrics() -> None:  # before and after the training of an epoch
                 if model.optimizer.iterations > 2:  # two steps an epoch
                     (tmp_path / "died").touch()
                     os.kill(os.getpid(), signal.SIGKILL)
-                return keras.Model.evaluate(model, *args, **kwargs)
+                keras.Model.reset_metrics(model)
 
-            model.evaluate = evaluate
+            model.reset_metrics = reset_metrics
         return model
 
     arguments: dict[str, Any] = {"n_folds": 3, "epochs": 3, "model_fn": model_fn, "verbose": 0, "n_jobs": 1}

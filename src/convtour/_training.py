@@ -1,6 +1,6 @@
 """One part of one fold, trained."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from convtour._keras import keras
@@ -11,9 +11,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from convtour.kfold import ModelFunction
 
-# Steps that TensorFlow is given at once. The numbers are the same; what each call costs, and each batch that is handed
-# over, is saved.
-_STEPS_AT_ONCE = 50
+# What TensorFlow is handed at once, many batches. The numbers do not depend on it.
+_BYTES_AT_ONCE = 8_000_000
 
 
 def train(
@@ -29,44 +28,77 @@ def train(
     model.optimizer.build(model.trainable_variables)
     if part.variables is not None:
         _restore(model, part.variables)
-    at_once = keras.backend.backend() == "tensorflow" and not (eager or has_gpu())
-    trainer = ManySteps(model, job.batch_size) if at_once else model
+    many_at_once = keras.backend.backend() == "tensorflow" and not (model.run_eagerly or model.jit_compile or has_gpu())
+    walk = _many_at_once if many_at_once else _one_by_one
+    if model.optimizer.use_ema and not many_at_once:
+        raise ValueError(
+            "an optimizer with use_ema=True is kept apart from epoch to epoch only by TensorFlow on a CPU."
+        )
+    training = walk(model, job.batch_size, x, y)
     # No gradients to keep, so four times as many samples fit where a training step does.
-    held_out = Batches(x, y, part.held_out, 4 * job.batch_size)
+    judging = walk(model, 4 * job.batch_size, x, y, learn=False)
     for epoch in range(part.start, part.stop):
         # The order depends on nothing that came before, so that a fold can go on in another process.
         order = np.random.default_rng([job.seed, part.fold, epoch]).permutation(part.train)
-        model.reset_metrics()
-        trainer.fit(Batches(x, y, order, job.batch_size * (_STEPS_AT_ONCE if at_once else 1)), shuffle=False, verbose=0)
-        logs = {name: float(value) for name, value in sorted(model.get_metrics_result().items())}
-        judged = model.evaluate(held_out, return_dict=True, verbose=0)
-        logs |= {f"val_{name}": float(value) for name, value in sorted(judged.items())}
+        training(order)
+        logs = _metrics(model)
         ends = epoch + 1 == part.stop
+        if ends and part.last and many_at_once:
+            model.optimizer.finalize_variable_values(model.trainable_variables)  # as fit does when it ends
+        judging(part.held_out)
+        logs |= {f"val_{name}": value for name, value in _metrics(model).items()}
         goes_on = not part.last if ends else job.keep_state
         yield logs, _variables(model) if goes_on else None
 
 
-class ManySteps(keras.Model):  # type: ignore[misc]
-    """Train another model on many batches in one step of this one, without going back to Python between them."""
+Walk = Callable[[npt.NDArray[np.intp]], object]
 
-    def __init__(self, model: keras.Model, batch_size: int) -> None:
-        super().__init__()
-        self._model, self._batch_size = model, batch_size
-        self.compile(optimizer=None, jit_compile=model.jit_compile)
 
-    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
-        """Run the other model's own training step on one batch of the rows after the other."""
-        x, y = data
-        rows = keras.ops.shape(x)[0]
+def _one_by_one(
+    model: keras.Model, batch_size: int, x: npt.NDArray[Any], y: npt.NDArray[Any], *, learn: bool = True
+) -> Walk:
+    """Train or judge a model as Keras does, on the rows that are asked for."""
+    if learn:
+        return lambda rows: model.fit(Batches(x, y, rows, batch_size), shuffle=False, verbose=0)
+    return lambda rows: model.evaluate(Batches(x, y, rows, batch_size), verbose=0)
 
-        def one_batch(start: Any) -> tuple[Any]:
-            stop = start + self._batch_size
-            self._model.train_step((x[start:stop], y[start:stop]))
+
+def _many_at_once(
+    model: keras.Model, batch_size: int, x: npt.NDArray[Any], y: npt.NDArray[Any], *, learn: bool = True
+) -> Walk:
+    """Do the same without going back to Python between batches, and without threads that hand them over.
+
+    The model's own training or test step is what is run, inside a loop of TensorFlow's, so the numbers are those of
+    `fit` and `evaluate`.
+    """
+    import tensorflow as tf
+
+    step = model.train_step if learn else model.test_step
+
+    def many_steps(x: Any, y: Any) -> None:
+        rows = tf.shape(x)[0]
+
+        def one_step(start: Any) -> tuple[Any]:
+            stop = start + batch_size
+            step((x[start:stop], y[start:stop]))
             return (stop,)
 
-        keras.ops.while_loop(lambda start: start < rows, one_batch, (0,))
-        result: dict[str, Any] = self._model.get_metrics_result()
-        return result
+        tf.while_loop(lambda start: start < rows, one_step, (0,), parallel_iterations=1)
+
+    at_once = batch_size * max(1, _BYTES_AT_ONCE // (batch_size * (x[0].nbytes + y[0].nbytes)))
+    specs = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y)]
+    compiled = tf.function(many_steps, input_signature=specs, autograph=False)
+
+    def walk(rows: npt.NDArray[np.intp]) -> None:
+        model.reset_metrics()
+        for batch in Batches(x, y, rows, at_once):
+            compiled(*batch)
+
+    return walk
+
+
+def _metrics(model: keras.Model) -> dict[str, float]:
+    return {name: float(value) for name, value in sorted(model.get_metrics_result().items())}
 
 
 def has_gpu() -> bool:
