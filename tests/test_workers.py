@@ -437,7 +437,7 @@ labels = np.arange(3000) % 3
 signals = np.random.default_rng(0).normal(size=(3000, 12, 1)).astype("float32")
 signals[np.arange(3000), 2 + 4 * labels] += 1
 _, histories = evaluate_model(
-    signals, np.eye(3)[labels], 3, epochs=16, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=sys.argv[1])
+    signals, np.eye(3)[labels], 3, epochs=20, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=sys.argv[1])
 print([history.history for history in histories])
 """
 
@@ -457,7 +457,15 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: 
         assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
         return (tmp_path / "out").read_text()
 
-    undisturbed = end(start(tmp_path / "undisturbed"))
+    def waits_for_a_file(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+        while process.poll() is None and not any(folder.glob("fold-*")):
+            time.sleep(0.05)
+
+    process = start(tmp_path / "undisturbed")
+    waits_for_a_file(process, tmp_path / "undisturbed")
+    trains = time.perf_counter()
+    undisturbed = end(process)
+    lasts = time.perf_counter() - trains
     folder, kills, resumed = tmp_path / "killed", 0, 0
     while kills < int(os.environ.get("CONVTOUR_KILLS", "4")):
         victim = ["worker", "parent", "worker", "interrupt"][kills % 4]
@@ -467,15 +475,16 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: 
         # A worker with Keras has more than a hundred megabytes; before it exists there is nothing to lose.
         while process.poll() is None and not (workers := keras_workers(running)):
             time.sleep(0.05)
-        while kills % 2 == 0 and process.poll() is None and not any(folder.glob("fold-*")):
-            time.sleep(0.05)  # every other time, there is something to go on with
-        time.sleep(rng.uniform(0, 4))
+        if kills % 2 == 0:  # every other time, there is something to go on with
+            waits_for_a_file(process, folder)
+        time.sleep(rng.uniform(0, lasts))
         if process.poll() is None:
-            kills += 1
-            if victim == "worker":
-                rng.choice(workers).kill()
-            else:
-                process.send_signal(signal.SIGKILL if victim == "parent" else signal.SIGINT)
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if victim == "worker":
+                    rng.choice(workers).kill()
+                else:
+                    process.send_signal(signal.SIGKILL if victim == "parent" else signal.SIGINT)
+                kills += 1
         ended_well = process.wait(timeout=120) == 0
         errors = (tmp_path / "errors").read_text()
         if ended_well:  # it had nothing left to do

@@ -28,73 +28,80 @@ def train(
     model.optimizer.build(model.trainable_variables)
     if part.variables is not None:
         _restore(model, part.variables)
-    many_at_once = keras.backend.backend() == "tensorflow" and not (model.run_eagerly or model.jit_compile or has_gpu())
-    walk = _many_at_once if many_at_once else _one_by_one
-    if model.optimizer.use_ema and not many_at_once:
-        raise ValueError(
-            "an optimizer with use_ema=True is kept apart from epoch to epoch only by TensorFlow on a CPU."
-        )
-    training = walk(model, job.batch_size, x, y)
     # No gradients to keep, so four times as many samples fit where a training step does.
-    judging = walk(model, 4 * job.batch_size, x, y, learn=False)
+    sizes = job.batch_size, 4 * job.batch_size
+    many_at_once = keras.backend.backend() == "tensorflow" and not (model.run_eagerly or model.jit_compile or has_gpu())
+    if model.optimizer.use_ema and not many_at_once:
+        raise ValueError("use_ema=True: only TensorFlow on a CPU keeps the averages apart until the last epoch.")
+    many_steps = ManySteps(model, *sizes) if many_at_once else None
     for epoch in range(part.start, part.stop):
         # The order depends on nothing that came before, so that a fold can go on in another process.
         order = np.random.default_rng([job.seed, part.fold, epoch]).permutation(part.train)
-        training(order)
+        model.reset_metrics()
+        if many_steps:
+            for rows in _many(order, sizes[0], x, y):
+                many_steps.train_on_batch(x[rows], y[rows])
+        else:
+            model.fit(Batches(x, y, order, sizes[0]), shuffle=False, verbose=0)
         logs = _metrics(model)
         ends = epoch + 1 == part.stop
-        if ends and part.last and many_at_once:
+        if ends and part.last and many_steps:
             model.optimizer.finalize_variable_values(model.trainable_variables)  # as fit does when it ends
-        judging(part.held_out)
+        model.reset_metrics()
+        if many_steps:
+            for rows in _many(part.held_out, sizes[1], x, y):
+                many_steps.test_on_batch(x[rows], y[rows])
+        else:
+            model.evaluate(Batches(x, y, part.held_out, sizes[1]), verbose=0)
         logs |= {f"val_{name}": value for name, value in _metrics(model).items()}
         goes_on = not part.last if ends else job.keep_state
         yield logs, _variables(model) if goes_on else None
 
 
-Walk = Callable[[npt.NDArray[np.intp]], object]
+class ManySteps(keras.Model):  # type: ignore[misc]
+    """Train and judge another model on many batches in a step of this one, without going back to Python between them.
 
-
-def _one_by_one(
-    model: keras.Model, batch_size: int, x: npt.NDArray[Any], y: npt.NDArray[Any], *, learn: bool = True
-) -> Walk:
-    """Train or judge a model as Keras does, on the rows that are asked for."""
-    if learn:
-        return lambda rows: model.fit(Batches(x, y, rows, batch_size), shuffle=False, verbose=0)
-    return lambda rows: model.evaluate(Batches(x, y, rows, batch_size), verbose=0)
-
-
-def _many_at_once(
-    model: keras.Model, batch_size: int, x: npt.NDArray[Any], y: npt.NDArray[Any], *, learn: bool = True
-) -> Walk:
-    """Do the same without going back to Python between batches, and without threads that hand them over.
-
-    The model's own training or test step is what is run, inside a loop of TensorFlow's, so the numbers are those of
-    `fit` and `evaluate`.
+    What runs is the other model's own step, so the numbers are those of its `fit` and `evaluate`. These would hand
+    over the batches through an iterator of TensorFlow's, which may take a second to go away after every epoch.
     """
-    import tensorflow as tf
 
-    step = model.train_step if learn else model.test_step
+    def __init__(self, model: keras.Model, train_size: int, test_size: int) -> None:
+        super().__init__()
+        self._model, self._train_size, self._test_size = model, train_size, test_size
+        self.compile(optimizer=None, jit_compile=False)
 
-    def many_steps(x: Any, y: Any) -> None:
-        rows = tf.shape(x)[0]
+    def train_step(self, data: tuple[Any, Any, None]) -> dict[str, Any]:
+        """Run the other model's training step on one batch of the rows after the other."""
+        return self._walk(self._model.train_step, self._train_size, data)
 
-        def one_step(start: Any) -> tuple[Any]:
-            stop = start + batch_size
+    def test_step(self, data: tuple[Any, Any, None]) -> dict[str, Any]:
+        """Run the other model's test step on one batch of the rows after the other."""
+        return self._walk(self._model.test_step, self._test_size, data)
+
+    def reset_metrics(self) -> None:
+        """Keep what the metrics of the other model hold, since an epoch is more than one call."""
+
+    @staticmethod
+    def _walk(step: Callable[..., Any], size: int, data: tuple[Any, Any, None]) -> dict[str, Any]:
+        x, y, _ = data
+        rows = keras.ops.shape(x)[0]
+
+        def one_batch(start: Any) -> tuple[Any]:
+            stop = start + size
             step((x[start:stop], y[start:stop]))
             return (stop,)
 
-        tf.while_loop(lambda start: start < rows, one_step, (0,), parallel_iterations=1)
+        keras.ops.while_loop(lambda start: start < rows, one_batch, (0,))
+        return {}
 
-    at_once = batch_size * max(1, _BYTES_AT_ONCE // (batch_size * (x[0].nbytes + y[0].nbytes)))
-    specs = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (x, y)]
-    compiled = tf.function(many_steps, input_signature=specs, autograph=False)
 
-    def walk(rows: npt.NDArray[np.intp]) -> None:
-        model.reset_metrics()
-        for batch in Batches(x, y, rows, at_once):
-            compiled(*batch)
-
-    return walk
+def _many(
+    rows: npt.NDArray[np.intp], batch_size: int, x: npt.NDArray[Any], y: npt.NDArray[Any]
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Cut rows into pieces of whole batches, as large as should be copied at once."""
+    steps = max(1, _BYTES_AT_ONCE // (batch_size * (x[0].nbytes + y[0].nbytes)))
+    for start in range(0, len(rows), steps * batch_size):
+        yield rows[start : start + steps * batch_size]
 
 
 def _metrics(model: keras.Model) -> dict[str, float]:
