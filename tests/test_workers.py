@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import contextlib
 import io
 import json
+import linecache
 import os
 from pathlib import Path
 import random
@@ -19,8 +20,8 @@ import warnings
 
 from convtour import _training, define_model, evaluate_model, kfold
 from convtour._dispatch import Dispatcher, _own_address, plan
-from convtour._resume import ResumeFolder
-from convtour._training import train
+from convtour._resume import ResumeFolder, describe
+from convtour._training import train, trains_many_steps
 from convtour._worker import Job, Part, Progress
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,45 +182,82 @@ def forgetful(input_shape: tuple[int, ...], num_classes: int, **settings: Any) -
     return model
 
 
-@pytest.mark.parametrize("bytes_at_once", [1, 1500, 10**9])
-@pytest.mark.parametrize("average", [False, True])
+class OwnSteps(keras.Sequential):  # type: ignore[misc]
+    """A model that judges in its own way."""
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        return {**super().test_step(data), "twice": 2 * keras.ops.mean(data[1])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bytes_at_once"), [("", 1), ("", 1500), ("", 10**9), ("average", 1500), ("eager", 1500), ("own", 1500)]
+)
 def test_a_part_is_trained_on_its_own_rows_and_judged_on_the_others_as_fit_and_evaluate_do(
-    bumps: Bumps, monkeypatch: pytest.MonkeyPatch, average: bool, bytes_at_once: int
+    bumps: Bumps, monkeypatch: pytest.MonkeyPatch, kind: str, bytes_at_once: int
 ) -> None:
+    monkeypatch.setattr(_training, "has_gpu", lambda: False)
     monkeypatch.setattr(_training, "_BYTES_AT_ONCE", bytes_at_once)
-    x, y = bumps
+    if kind == "average" and keras.backend.backend() != "tensorflow":
+        pytest.skip("averages are refused on this backend")
+    x, y = bumps[0].astype("float64"), bumps[1]
     rows, held_out = np.arange(10, 63), np.concatenate([np.arange(10), np.arange(63, 90)])
 
     def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
-        return forgetful(input_shape, num_classes, use_ema=average, ema_momentum=0.5)
+        model = forgetful(input_shape, num_classes, use_ema=kind == "average", run_eagerly=kind == "eager")
+        if kind == "own":
+            own = OwnSteps(model.layers)
+            own.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+            return own
+        return model
 
-    epochs = 1 if average else 3  # fit puts the averages in place when it ends
-    reports = list(train(Part(4, 0, epochs, True, rows, held_out, None), JOB, model_fn, x, y))
+    reports = list(train(Part(4, 0, 3, True, rows, held_out, None), JOB, model_fn, x, y))
+    assert len(reports) == 3
     keras.utils.set_random_seed(JOB.seed + 4)
     model = model_fn(x.shape[1:], y.shape[1])
+    assert trains_many_steps(model) == (kind in ("", "average") and keras.backend.backend() == "tensorflow")
+    put_in_place = model.optimizer.finalize_variable_values
     for epoch, (logs, variables) in enumerate(reports):
+        # One fit of three epochs puts the averages in place when it ends.
+        model.optimizer.finalize_variable_values = put_in_place if epoch == 2 else lambda variables: None
         order = np.random.default_rng([JOB.seed, 4, epoch]).permutation(rows)
         fit = model.fit(x[order], y[order], batch_size=JOB.batch_size, shuffle=False, verbose=0).history
         judged = model.evaluate(x[held_out], y[held_out], batch_size=4 * JOB.batch_size, return_dict=True, verbose=0)
         expected = {name: values[0] for name, values in fit.items()}
         expected |= {f"val_{name}": value for name, value in judged.items()}
         assert logs == expected
+        assert ("val_twice" in logs) == (kind == "own")
         assert variables is None
 
 
-def test_a_model_that_fit_must_train_cannot_average_from_epoch_to_epoch(bumps: Bumps) -> None:
+def test_averages_that_fit_would_put_in_place_after_every_epoch_are_refused(bumps: Bumps) -> None:
     def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
         return forgetful(input_shape, num_classes, use_ema=True, run_eagerly=True)
 
-    with pytest.raises(ValueError, match="use_ema=True"):
-        next(train(Part(0, 0, 1, True, np.arange(60), np.arange(60, 90), None), JOB, model_fn, *bumps))
+    with pytest.raises(ValueError, match=r"use_ema=True.*run_eagerly"):
+        evaluate_model(*bumps, model_fn=model_fn)
+    keras.config.set_dtype_policy("mixed_float16")  # wraps the optimizer
+    try:
+        with pytest.raises(ValueError, match="use_ema=True"):
+            evaluate_model(*bumps, model_fn=model_fn)
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
-def test_a_fold_that_changes_hands_ends_as_if_it_had_not(bumps: Bumps) -> None:
+@pytest.mark.parametrize("average", [False, True])
+def test_a_fold_that_changes_hands_ends_as_if_it_had_not(
+    bumps: Bumps, monkeypatch: pytest.MonkeyPatch, average: bool
+) -> None:
+    monkeypatch.setattr(_training, "has_gpu", lambda: False)
+    if average and keras.backend.backend() != "tensorflow":
+        pytest.skip("averages are refused on this backend")
+
+    def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        return forgetful(input_shape, num_classes, use_ema=average)
+
     rows = np.arange(60), np.arange(60, 90)
-    whole = list(train(Part(2, 0, 4, True, *rows, None), JOB, forgetful, *bumps))
-    head = list(train(Part(2, 0, 3, False, *rows, None), JOB, forgetful, *bumps))
-    tail = list(train(Part(2, 3, 4, True, *rows, head[-1][1]), JOB, forgetful, *bumps))
+    whole = list(train(Part(2, 0, 4, True, *rows, None), JOB, model_fn, *bumps))
+    head = list(train(Part(2, 0, 3, False, *rows, None), JOB, model_fn, *bumps))
+    tail = list(train(Part(2, 3, 4, True, *rows, head[-1][1]), JOB, model_fn, *bumps))
     assert [variables is None for _, variables in head + tail] == [True, True, False, True]
     assert [logs for logs, _ in head + tail] == [logs for logs, _ in whole]
     with pytest.raises(ValueError, match="did not build the same model again"):
@@ -331,6 +369,28 @@ def test_a_folder_of_another_run_is_refused_with_what_differs(
     with pytest.raises(ValueError, match=complaint):
         evaluate_model(x, y, **arguments)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("where", ["layer", "activation", "loss", "metric"])
+def test_a_lambda_is_known_by_what_it_does_and_not_by_where_it_stands(bumps: Bumps, where: str) -> None:
+    """A notebook compiles its cells under other file names after every restart."""
+
+    def described(text: str, file: str, *, where: str) -> dict[str, str]:
+        function = eval(compile(text, file, "eval"))
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file  # as IPython does
+        keras.utils.set_random_seed(1)
+        layer = keras.layers.Lambda(function, output_shape=(4,)) if where == "layer" else keras.layers.ReLU()
+        dense = keras.layers.Dense(2, activation=function if where == "activation" else None)
+        model = keras.Sequential([keras.Input((4,)), layer, dense])
+        loss = function if where == "loss" else "mse"
+        model.compile("sgd", loss, metrics=[function] if where == "metric" else None)
+        return describe({}, *bumps, model)
+
+    text = "lambda x, a=0, b=0: (lambda z: 2.0 * z)(x) if str(x) in {'left', 'right', 'both'} else x - a"
+    before = described(text, "/tmp/ipykernel_1/1.py", where=where)
+    assert described(f"\n\n{text}", "/tmp/ipykernel_2/2.py", where=where) == before
+    for old, new in (("2.0", "3.0"), ("*", "+"), ("a=0, b=0", "b=0, a=0"), ("left", "top")):
+        assert described(text.replace(old, new), "/tmp/ipykernel_1/1.py", where=where) != before
 
 
 def test_a_damaged_file_is_reported_and_only_its_fold_is_run_again(

@@ -1,13 +1,16 @@
 """A folder that keeps how far each fold has come."""
 
+import base64
 from contextlib import suppress
 import hashlib
 import io
 import json
+import marshal
 import os
 from pathlib import Path
 import re
 import sys
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 import warnings
 
@@ -96,8 +99,46 @@ def _digest(model: "keras.Model") -> str:
     parts: list[Any] = [[str(variable.dtype), list(variable.shape)] for variable in model.variables]
     parts.append([joblib.hash(np.asarray(variable)) for variable in model.weights])
     for get_config in (model.get_config, model.get_compile_config):
-        with suppress(NotImplementedError, TypeError):  # a subclass may not say, and not every loss can be written down
-            parts.append(get_config())
+        # A subclass may not say, and not everything can be written down. Keras warns of lambdas, as of files to load.
+        with suppress(NotImplementedError, OSError, TypeError), warnings.catch_warnings(action="ignore"):
+            parts.append(_without_places(get_config()))
     text = json.dumps(parts, default=lambda other: type(other).__name__, sort_keys=True)
     # Keras numbers the names of layers and models through the process: conv2d, conv2d_1, conv2d_2.
     return hashlib.sha256(re.sub(r'_\d+"', '"', text).encode()).hexdigest()[:16]
+
+
+def _without_places(config: Any) -> Any:
+    """Replace the code of lambdas, which names its file and line, by what it does: a notebook's files change."""
+    if isinstance(config, (list, tuple)):
+        return [_without_places(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    config = {name: _without_places(part) for name, part in config.items()}
+    # Keras writes code, defaults and closure, for a layer under their names and elsewhere as a tuple.
+    if _is_code(config.get("code")):
+        config["code"] = _substance(_loads(config["code"]))
+    elif isinstance(written := config.get("value"), list) and len(written) == 3 and _is_code(written[0]):
+        config["value"] = [_substance(_loads(written[0])), *written[1:]]
+    return config
+
+
+def _is_code(text: Any) -> bool:
+    return isinstance(text, str) and text.endswith("\n")  # base64 in lines
+
+
+def _loads(text: str) -> Any:
+    try:
+        return marshal.loads(base64.b64decode(text))
+    except (EOFError, TypeError, ValueError):
+        return text
+
+
+def _substance(code: Any) -> Any:
+    """What tells one piece of code, or one constant in it, from another."""
+    if isinstance(code, frozenset):
+        return sorted(map(repr, code))
+    if not isinstance(code, CodeType):
+        return repr(code)
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    constants = [_substance(part) for part in code.co_consts]
+    return [code.co_code.hex(), constants, code.co_names, code.co_varnames, code.co_freevars, counts]

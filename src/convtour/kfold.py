@@ -11,7 +11,7 @@ from convtour._checks import whole
 from convtour._dispatch import Dispatcher
 from convtour._keras import keras
 from convtour._resume import ResumeFolder, describe
-from convtour._training import has_gpu
+from convtour._training import has_gpu, trains_many_steps
 from convtour._worker import FoldError, Job, Progress, work
 from convtour.models import define_model
 from joblib import Parallel, delayed, effective_n_jobs
@@ -332,6 +332,7 @@ def _check_model(model_fn: ModelFunction, x: npt.NDArray[Any], y: npt.NDArray[An
             "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into the "
             "next. Build the model and all its layers inside model_fn, so that each fold starts afresh."
         )
+    trains_many_steps(model)  # refuses what cannot be trained by single epochs
     model.run_eagerly = True  # a graph would take longer to build than it saves, for a batch or two
     try:
         output = model.predict_on_batch(x)
