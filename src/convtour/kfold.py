@@ -73,11 +73,11 @@ def evaluate_model(
         environment keeps the bar alone away.
     n_jobs : int, optional
         Number of workers, at most one a fold; -1 for one on each core. If left out, what ``joblib.parallel_config``
-        says, or else one on each core, or a single one where Keras has a GPU. A worker needs about half a gigabyte
-        of memory, and a few seconds to start; it stays for the next call. The backend of joblib is loky, whose
-        workers are processes on this machine, or the one that ``parallel_config`` names: with ``"dask"`` the same
-        call runs on a cluster, whose machines must have convtour and reach this one; give each of its workers one
-        thread, since a process trains one fold at a time.
+        says, or else one on each core, or a single one where Keras lists a GPU (on PyTorch it lists none). A worker
+        needs about half a gigabyte of memory, and a few seconds to start; it stays for the next call. The backend of
+        joblib is loky, whose workers are processes on this machine, or the one that ``parallel_config`` names: with
+        ``"dask"`` the same call runs on a cluster, whose machines must have convtour and reach this one; give each of
+        its workers one thread, since a process trains one fold at a time.
     resume_dir : path, optional
         A folder that keeps every finished epoch, made if it is not there. The same call with the same folder goes on
         where the last one was interrupted, by whatever cause, and ends with the scores of an undisturbed run (on the
