@@ -20,7 +20,7 @@ import warnings
 
 from convtour import _training, define_model, evaluate_model, kfold
 from convtour._dispatch import Dispatcher, _own_address, plan
-from convtour._resume import ResumeFolder, describe
+from convtour._resume import ResumeFolder, _read, describe
 from convtour._training import train, trains_many_steps
 from convtour._worker import Job, Part, Progress
 from hypothesis import given
@@ -429,6 +429,24 @@ def test_no_damage_to_a_file_passes_for_something_else(half_done: Path, tmp_path
             assert read.history == good.history
             for ours, theirs in zip(read.variables or [], good.variables or [], strict=True):
                 np.testing.assert_array_equal(ours, theirs)
+
+
+def test_no_bit_of_the_directory_of_a_file_makes_it_forget(tmp_path: Path) -> None:
+    good = Progress({"val_accuracy": [0.5]}, [np.zeros((2, 2), "float32"), np.array(3), np.zeros(2, "float32")])
+    ResumeFolder(tmp_path, {"epochs": "3"}).save(0, good)
+    content = (tmp_path / "fold-1.npz").read_bytes()
+    for place in range(8 * content.index(b"PK\x01\x02"), 8 * len(content)):
+        spoiled = bytearray(content)
+        spoiled[place // 8] ^= 1 << place % 8
+        (tmp_path / "fold-1.npz").write_bytes(spoiled)
+        try:
+            configuration, read = _read(tmp_path / "fold-1.npz")
+        except Exception:
+            continue  # reported as damaged
+        assert configuration == {"epochs": "3"}
+        assert read.history == good.history
+        for ours, theirs in zip(read.variables or [], good.variables or [], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 # Killed. Keras sets Python's random state for each fold, so that a function can know which one it builds for.

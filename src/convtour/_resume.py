@@ -64,13 +64,15 @@ class ResumeFolder:
         arrays: dict[str, Any] = {"configuration": np.array(json.dumps(self._configuration))}
         arrays |= {f"history/{name}": np.array(values) for name, values in progress.history.items()}
         arrays |= {f"variable/{index}": value for index, value in enumerate(progress.variables or [])}
-        np.savez(buffer, **arrays)
+        np.savez(buffer, members=np.array(len(arrays)), **arrays)
         write(self._path / f"fold-{fold + 1}.npz", buffer.getvalue())
 
 
 def _read(file: Path) -> tuple[dict[str, str], Progress]:
     with np.load(file, allow_pickle=False) as arrays:  # every member carries a checksum
         content = {name: arrays[name] for name in arrays.files}
+    if int(content.pop("members")) != len(content):  # the directory of the archive has no checksum
+        raise ValueError("parts of it are missing")
     history = {
         name.removeprefix("history/"): values.tolist()
         for name, values in content.items()
