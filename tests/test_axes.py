@@ -37,6 +37,12 @@ def test_the_articles_extended_batches_have_its_shapes(
 def test_one_extra_axis_equals_time_distributed(rank: int, data_format: str) -> None:
     layer = LAYERS[rank](4, 3, data_format=data_format)
     inputs = normal(2, 5, *[6] * (rank + 1))
+    try:
+        layer(inputs[0])
+    except Exception:
+        if data_format == "channels_first" and rank < 3:
+            pytest.skip("Keras has no channels_first in ranks 1 and 2 here: TensorFlow on a CPU needs oneDNN for it")
+        raise
     folded = fold_batch_axes(layer, inputs, batch_axes=2)
     # The same sums, though maybe in another order: 6 · 3^rank products of numbers around 1.
     np.testing.assert_allclose(folded, keras.layers.TimeDistributed(layer)(inputs), rtol=0, atol=2e-5)
