@@ -35,7 +35,11 @@ def no_data(*args: Any) -> None:
             'MISSING  keras>=3.10: run: python -m pip install --upgrade "keras>=3.10"',
         ),
         ("convtour.machine.version", lambda name: "0.1", "MISSING  matplotlib>=3.10"),
-        ("convtour.data.load_dataset", no_data, "MISSING  8,000 + 2,000 digits: FileNotFoundError: mnist-10k.npz"),
+        (
+            "convtour.digits.mnist.load_dataset",
+            no_data,
+            "MISSING  8,000 + 2,000 digits: FileNotFoundError: mnist-10k.npz",
+        ),
         ("convtour.machine._keras_computes", lambda: False, "a Keras backend that computes: gives a wrong answer"),
         ("sys.version_info", (3, 10), "MISSING  Python 3.11 or newer: install a newer Python"),
     ],

@@ -9,10 +9,11 @@ import sys
 import zipfile
 
 import convtour
+from convtour import _keras
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "src" / "convtour").glob("*.py"))
+SOURCES = sorted((ROOT / "src" / "convtour").rglob("*.py"))
 
 
 def python(code: str, *, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +28,7 @@ def python(code: str, *, expect: int = 0, **environment: str) -> subprocess.Comp
 def test_importing_takes_under_a_fifth_of_a_second_and_loads_no_heavy_library() -> None:
     code = (
         "import time, sys; start = time.perf_counter(); import convtour; print(time.perf_counter() - start); "
-        "print(*({'keras', 'tensorflow', 'matplotlib', 'sklearn', 'scipy', 'tqdm'} & set(sys.modules)))"
+        "print(*({'keras', 'tensorflow', 'matplotlib', 'sklearn', 'scipy', 'tqdm', 'numpy'} & set(sys.modules)))"
     )
     runs = [python(code).stdout.splitlines() for _ in range(3)]
     assert min(float(seconds) for seconds, _ in runs) < 0.2
@@ -45,12 +46,80 @@ def test_every_public_name_is_there_and_listed() -> None:
         assert name in dir(convtour)
 
 
-def test_an_unknown_name_is_refused_with_what_there_is() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'evaluate'.*evaluate_model"):
-        convtour.evaluate  # noqa: B018
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(AttributeError, match="convtour attribute evaluate"):
+        convtour.evaluate  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_every_public_name_stands_once_in_the_stub() -> None:
+    stub = (ROOT / "src" / "convtour" / "__init__.pyi").read_text()
+    names = re.findall(r"^from \.\S+ import (\w+) as \1$", stub, re.MULTILINE)
+    assert sorted(names) == sorted(convtour.__all__)
+    assert len(re.findall("^from ", stub, re.MULTILINE)) == len(names)
+
+
+# Imports run downward: from a part to those before it, and within a part.
+PARTS = ["_", "picture", "plots", ("layers", "evaluation", "digits"), "results", "machine", "harness", "__main__"]
+
+
+def level(module: str) -> tuple[int, str]:
+    """How high a module of the package stands, and in which part."""
+    part = module.split(".")[1] if "." in module else "_"  # the package itself names modules, and loads none
+    part = "_" if part.startswith("_") and part != "__main__" else part
+    return next(height for height, parts in enumerate(PARTS) if part in parts), part
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "src").as_posix())
+def test_imports_run_downward_only_and_no_private_name_crosses_files(path: Path) -> None:
+    here = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("convtour")):
+            continue
+        there = str(node.module)
+        assert not [alias.name for alias in node.names if alias.name.startswith("_")] or there == "convtour", there
+        (ours, our_part), (theirs, their_part) = level(here), level(there)
+        assert theirs < ours or their_part == our_part or here == "convtour", f"{here} imports {there}"
+        if our_part == "results" and their_part == "evaluation":
+            assert there == "convtour.evaluation.state"
+
+
+def test_no_two_modules_of_the_package_import_each_other_in_a_circle() -> None:
+    names = {
+        ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): path
+        for path in SOURCES
+    }
+    uses = {
+        name: {
+            str(node.module)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and node.module in names and node.module != "convtour"
+        }
+        for name, path in names.items()
+    }
+    while free := [name for name, used in uses.items() if not used & set(uses)]:
+        for name in free:
+            del uses[name]
+    assert not uses
+
+
+def test_no_function_is_longer_than_sixty_lines_of_code() -> None:
+    for path in SOURCES:
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                words = {line for part in ast.walk(node) for line in docstring_lines(part)}
+                numbers = range(node.lineno, (node.end_lineno or 0) + 1)
+                code = [n for n in numbers if n not in words and text.splitlines()[n - 1].strip()]
+                assert len(code) <= 62, f"{path.name}: {node.name} has {len(code)} lines"
+
+
+def docstring_lines(node: ast.AST) -> range:
+    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or ast.get_docstring(node) is None:
+        return range(0)
+    return range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "src").as_posix())
 def test_no_backend_is_imported(path: Path) -> None:
     imported = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -67,11 +136,50 @@ def test_the_start_up_log_of_the_backend_stays_out_of_the_way() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.skipif(not _keras.IS_X86, reason="oneDNN is a matter of x86 processors")
+@pytest.mark.parametrize(
+    ("code", "chosen", "expected"),
+    [
+        ("import convtour, keras", None, "1"),
+        ("import convtour, keras", "0", "0"),
+        ("import keras, convtour", None, "None"),
+        ("from convtour import define_model; define_model()", None, "1"),
+    ],
+)
+def test_onednn_is_switched_on_where_nobody_has_chosen_and_tensorflow_is_not_loaded(
+    code: str, chosen: str | None, expected: str
+) -> None:
+    choose = f"os.environ['TF_ENABLE_ONEDNN_OPTS'] = '{chosen}'" if chosen else "0"
+    start = f"import os; os.environ.pop('TF_ENABLE_ONEDNN_OPTS', None); {choose}; "
+    done = python(
+        f"{start}{code}; print(os.environ.get('TF_ENABLE_ONEDNN_OPTS')); convtour_check = __import__('convtour').check_machine()"
+    )
+    assert done.stdout.splitlines()[0] == expected
+    assert ("restart the kernel and import convtour first" in done.stdout) == (expected == "None")
+
+
+def test_workers_use_onednn_as_this_process_does() -> None:
+    """The environment of a process is that of its workers; convtour is the first that they import."""
+    code = (
+        "import numpy as np, os, convtour\n"
+        "def model_fn(shape, classes):\n"
+        "    if 'TF_NUM_INTRAOP_THREADS' in os.environ:\n"
+        "        raise RuntimeError('oneDNN ' + os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset'))\n"
+        "    return convtour.define_model(shape, classes)\n"
+        "try:\n"
+        "    convtour.evaluate_model(np.zeros((9, 8, 1)), np.eye(2)[[0, 1, 0] * 3], 2, model_fn=model_fn, verbose=0)\n"
+        "except RuntimeError as error:\n"
+        "    print(error)\n"
+    )
+    assert "oneDNN 0" in python(code, TF_ENABLE_ONEDNN_OPTS="0").stdout
+    assert "oneDNN 1" in python(code, TF_ENABLE_ONEDNN_OPTS="1").stdout
+
+
 def test_what_goes_wrong_while_keras_is_imported_is_not_swallowed(tmp_path: Path) -> None:
     (tmp_path / "keras.py").write_text(
         "import os\nos.write(2, b'a library is missing\\n')\nraise ImportError('no backend')\n"
     )
-    done = python("from convtour import define_model", expect=1, PYTHONPATH=str(tmp_path))
+    done = python("import convtour; convtour.define_model()", expect=1, PYTHONPATH=str(tmp_path))
     assert "a library is missing" in done.stderr
     assert "ImportError: no backend" in done.stderr
 

@@ -29,15 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        from convtour.harness import run_test_harness, setting
+        from convtour.harness import run_test_harness
+        from convtour.machine import versions
 
-        print(", ".join(f"{name} {version}" for name, version in setting().items()), flush=True)
+        print(", ".join(f"{name} {version}" for name, version in versions().items()), flush=True)
         run_test_harness(
             options.data,
             n_folds=options.folds,
             epochs=options.epochs,
             seed=options.seed,
-            out=options.out,
+            out_dir=options.out,
             n_jobs=options.jobs,
             resume_dir=options.resume,
         )

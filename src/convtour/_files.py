@@ -15,6 +15,8 @@ def write(target: Path, content: bytes) -> None:
             os.fsync(file.fileno())  # else a power cut may leave the new name on old or no content
         os.chmod(aside, 0o644)  # mkstemp's own mode keeps others from reading
         os.replace(aside, target)
-    except BaseException:
+    except BaseException as error:
         os.unlink(aside)
+        if isinstance(error, OSError) and error.filename != str(target):  # a full disk does not say for what file
+            raise type(error)(error.errno, error.strerror, str(target)) from error
         raise

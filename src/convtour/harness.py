@@ -3,18 +3,16 @@
 import json
 import os
 from pathlib import Path
-import platform
-import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from convtour import __version__
 from convtour._files import write
-from convtour.data import load_dataset, prep_pixels
-from convtour.figures import Picture, summarize_diagnostics, summarize_performance
-from convtour.kfold import evaluate_model
-import numpy as np
+from convtour.digits.mnist import load_dataset, prep_pixels
+from convtour.evaluation.cross_validation import evaluate_model
+from convtour.evaluation.summaries import summarize_diagnostics, summarize_performance
+from convtour.machine import versions
+from convtour.picture import Picture
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +25,7 @@ def run_test_harness(
     epochs: int = 10,
     seed: int = 1,
     verbose: int = 1,
-    out: str | os.PathLike[str] | None = None,
+    out_dir: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     resume_dir: str | os.PathLike[str] | None = None,
 ) -> "tuple[list[float], list[keras.callbacks.History]]":
@@ -42,7 +40,7 @@ def run_test_harness(
         As for ``load_dataset``.
     n_folds, epochs, seed, verbose : int
         As for ``evaluate_model``.
-    out : path, optional
+    out_dir : path, optional
         A folder for the figures, ``learning_curves.png`` and ``accuracy.png``, their descriptions, ``.txt``, and all
         the numbers with the versions they come from, ``results.json``. It is made if it is not there. In Jupyter the
         figures are shown as well, with or without it.
@@ -65,8 +63,8 @@ def run_test_harness(
     """
     x_train, y_train, x_test, _ = load_dataset(source)
     train_norm, _ = prep_pixels(x_train, x_test)
-    origin = setting()
-    folder = None if out is None else Path(out)
+    origin = versions()
+    folder = None if out_dir is None else Path(out_dir)
     if folder is not None:  # what cannot be written is refused now, rather than after the training
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -104,33 +102,6 @@ def run_test_harness(
                 print(f"{folder / name}.png: {picture.description}")
         _show(picture)
     return scores, histories
-
-
-def setting() -> dict[str, str]:
-    """The versions and the machine that figures come from.
-
-    Returns
-    -------
-    dict of str to str
-        Names and versions of convtour, Keras, its backend, NumPy, Python and the system, and the number of CPUs.
-
-    Examples
-    --------
-    >>> list(setting())[:2]
-    ['convtour', 'keras']
-    """
-    from convtour._keras import keras
-
-    backend = keras.backend.backend()
-    return {
-        "convtour": __version__,
-        "keras": keras.__version__,
-        backend: sys.modules[backend].__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        platform.system(): platform.machine(),
-        "CPUs": str(os.cpu_count()),
-    }
 
 
 def _show(picture: Picture) -> None:

@@ -1,8 +1,12 @@
-"""A check of the machine: all that the tour needs, here or missing."""
+"""The machine: whether all is here that the tour needs, and which versions figures come from."""
 
 from importlib.metadata import PackageNotFoundError, requires, version
+import os
+import platform
 import sys
 
+from convtour import __version__, _keras
+import numpy as np
 from packaging.requirements import Requirement
 
 
@@ -39,6 +43,11 @@ def check_machine() -> bool:
         checks.append((what, fault))
     for what, fault in checks:
         print(f"{'MISSING' if fault else 'ok':8} {what}{': ' * bool(fault)}{fault}")
+    if _keras.TENSORFLOW_CAME_FIRST and _keras.IS_X86 and os.environ.get("TF_ENABLE_ONEDNN_OPTS") is None:
+        print(
+            "note     TensorFlow was imported before convtour, which could not switch on oneDNN, its faster "
+            "convolutions for this kind of processor; to have them, restart the kernel and import convtour first"
+        )
     fine = not any(fault for _, fault in checks)
     print("Everything is here." if fine else "Mend the lines that say MISSING, restart the kernel and run this again.")
     return fine
@@ -52,14 +61,41 @@ def _is_here(needed: Requirement) -> bool:
 
 
 def _keras_computes() -> bool:
-    from convtour._keras import keras
+    import keras
 
     nine = keras.ops.conv(keras.ops.ones((1, 3, 3, 1)), keras.ops.ones((3, 3, 1, 1)))
     return float(nine[0, 0, 0, 0]) == 9
 
 
 def _digits_are_here() -> bool:
-    from convtour.data import load_dataset
+    from convtour.digits.mnist import load_dataset
 
     x_train, _, x_test, _ = load_dataset("sample")
     return (len(x_train), len(x_test)) == (8_000, 2_000)
+
+
+def versions() -> dict[str, str]:
+    """The versions and the machine that figures come from.
+
+    Returns
+    -------
+    dict of str to str
+        Names and versions of convtour, Keras, its backend, NumPy, Python and the system, and the number of CPUs.
+
+    Examples
+    --------
+    >>> list(versions())[:2]
+    ['convtour', 'keras']
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "convtour": __version__,
+        "keras": keras.__version__,
+        backend: sys.modules[backend].__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        platform.system(): platform.machine(),
+        "CPUs": str(os.cpu_count()),
+    }

@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convtour._keras import keras
+from convtour._checks import one_of
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -183,10 +184,9 @@ def explore_convolution(rank: int = 2) -> Explorer:
     >>> print(explorer.answers[4, 3, 2, 2, "valid"])
     ValueError: `strides > 1` not supported in conjunction with `dilation_rate > 1`.
     """
-    if rank not in (1, 2):
-        raise ValueError(f"rank={rank!r}: expected 1 for Conv1D on a line, or 2 for Conv2D on a grid.")
+    one_of("rank", rank, (1, 2))
     settings = (Setting(*choice) for choice in product(_LENGTHS, _KERNELS, _STRIDES, _DILATIONS, _PADDINGS[rank]))
-    return Explorer(int(rank), {setting: _ask_keras(rank, setting) for setting in settings})
+    return Explorer(rank, {setting: _ask_keras(rank, setting) for setting in settings})
 
 
 def _input(rank: int) -> _Whole:

@@ -5,14 +5,14 @@ import math
 import os
 from typing import Any
 
-from convtour.definition import convolve, pad_amounts
+from convtour.layers.convolution import conv_padding, convolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import keras
 import numpy as np
 import pytest
 
-# Configurations drawn for each rank. `CONVTOUR_EXAMPLES=20000 pytest tests/test_definition.py` looks deeper.
+# Configurations drawn for each rank. `CONVTOUR_EXAMPLES=20000 pytest tests/test_convolution.py` looks deeper.
 EXAMPLES = int(os.environ.get("CONVTOUR_EXAMPLES", "1000"))
 
 LAYERS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
@@ -278,7 +278,7 @@ def test_a_batch_without_examples_gives_none() -> None:
 def test_names_are_taken_in_any_case_as_keras_takes_them() -> None:
     inputs, kernel = np.ones((1, 2, 9)), np.ones((3, 2, 4))
     assert convolve(inputs, kernel, padding="SAME", data_format="Channels_First").shape == (1, 4, 9)
-    assert pad_amounts(9, 3, padding="SAME") == (1, 1)
+    assert conv_padding(9, 3, padding="SAME") == (1, 1)
 
 
 def test_it_works_beyond_rank_3() -> None:
@@ -306,7 +306,7 @@ def test_it_works_beyond_rank_3() -> None:
 def test_padding_is_counted_as_tensorflow_counts_it(
     length: int, kernel_size: int, options: dict[str, Any], expected: tuple[int, int]
 ) -> None:
-    assert pad_amounts(length, kernel_size, **options) == expected
+    assert conv_padding(length, kernel_size, **options) == expected
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_padding_that_does_not_exist_is_refused(
     arguments: tuple[int, int], options: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        pad_amounts(*arguments, **options)
+        conv_padding(*arguments, **options)
 
 
 @pytest.mark.parametrize(
@@ -341,10 +341,15 @@ def test_padding_that_does_not_exist_is_refused(
         ((1, 9, 2), (3, 2, 4), {"data_format": "NHWC"}, "data_format='nhwc': expected"),
         ((1, 4, 2), (5, 2, 4), {}, "spans 5 positions, but the axis has 4"),
         ((1, 4, 2), (3, 2, 4), {"dilation_rate": 2}, "spans 5 positions, but the axis has 4"),
-        ((1, 9, 5), (3, 2, 4), {"groups": 2}, "groups=2 must divide both the channels, here 5"),
+        ((1, 9, 5), (3, 2, 4), {"groups": 2}, "groups=2 must divide both the input channels, here 5"),
         ((1, 9, 4), (3, 2, 3), {"groups": 2}, "and the filters, here 3"),
         ((1, 9, 4), (3, 2, 4), {"groups": 0}, "groups=0: expected at least 1"),
-        ((1, 7, 9, 9, 2), (3, 3, 2, 4), {}, r"5 axes.* expects 4.*more than one batch axis through fold_batch_axes"),
+        (
+            (1, 7, 9, 9, 2),
+            (3, 3, 2, 4),
+            {},
+            r"5 axes.* expects 4.*more than one batch axis through apply_over_batch_axes",
+        ),
         ((9, 9, 2), (3, 3, 2, 4), {}, r"3 axes.* expects 4.*example\[np.newaxis\]"),
         ((1, 9, 2), (3, 2, 4), {"strides": 0}, "strides=0: expected an int of at least 1"),
         ((1, 9, 2), (3, 2, 4), {"dilation_rate": (1, 1)}, r"dilation_rate=\(1, 1\): expected an int"),

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from convtour.axes import fold_batch_axes
-from convtour.definition import convolve
+from convtour.layers.batch_axes import apply_over_batch_axes
+from convtour.layers.convolution import convolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import keras
@@ -29,7 +29,7 @@ def test_the_articles_extended_batches_have_its_shapes(
     inputs = np.ones(shape, "float32")
     with pytest.raises(ValueError):  # noqa: PT011  Keras's message is its own affair
         LAYERS[rank](2, 3, activation="relu")(inputs)
-    assert tuple(fold_batch_axes(layer, inputs, batch_axes=2).shape) == expected
+    assert tuple(apply_over_batch_axes(layer, inputs, batch_axes=2).shape) == expected
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -43,7 +43,7 @@ def test_one_extra_axis_equals_time_distributed(rank: int, data_format: str) -> 
         if data_format == "channels_first" and rank < 3:
             pytest.skip("Keras has no channels_first in ranks 1 and 2 here: TensorFlow on a CPU needs oneDNN for it")
         raise
-    folded = fold_batch_axes(layer, inputs, batch_axes=2)
+    folded = apply_over_batch_axes(layer, inputs, batch_axes=2)
     # The same sums, though maybe in another order: 6 · 3^rank products of numbers around 1.
     np.testing.assert_allclose(folded, keras.layers.TimeDistributed(layer)(inputs), rtol=0, atol=2e-5)
 
@@ -55,19 +55,19 @@ def test_any_number_of_batch_axes_equals_reshaping_by_hand(rank: int, batch: lis
     inputs = normal(*batch, *[5] * rank, 3)
     by_hand = keras.ops.convert_to_numpy(layer(inputs.reshape(math.prod(batch), *[5] * rank, 3)))
     given_as = keras.ops.convert_to_tensor(inputs) if as_tensor else inputs
-    outputs = fold_batch_axes(layer, given_as, batch_axes=len(batch))
+    outputs = apply_over_batch_axes(layer, given_as, batch_axes=len(batch))
     np.testing.assert_array_equal(outputs, by_hand.reshape(*batch, *[3] * rank, 2))
 
 
 def test_it_folds_over_a_model_that_ends_without_positions() -> None:
     model = keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
-    assert tuple(fold_batch_axes(model, normal(2, 3, 4, 5, 5, 1), batch_axes=3).shape) == (2, 3, 4, 3)
+    assert tuple(apply_over_batch_axes(model, normal(2, 3, 4, 5, 5, 1), batch_axes=3).shape) == (2, 3, 4, 3)
 
 
 def test_every_output_of_a_model_gets_the_axes_back() -> None:
     image = keras.Input((5, 5, 1))
     model = keras.Model(image, {"mean": keras.layers.GlobalAveragePooling2D()(image), "same": image})
-    outputs = fold_batch_axes(model, normal(2, 3, 5, 5, 1), batch_axes=2)
+    outputs = apply_over_batch_axes(model, normal(2, 3, 5, 5, 1), batch_axes=2)
     assert {name: tuple(output.shape) for name, output in outputs.items()} == {
         "mean": (2, 3, 1),
         "same": (2, 3, 5, 5, 1),
@@ -77,14 +77,14 @@ def test_every_output_of_a_model_gets_the_axes_back() -> None:
 def test_numpy_stays_numpy_through_a_function_of_numpy() -> None:
     kernel = np.ones((3, 3, 1, 2))
     inputs = normal(2, 3, 5, 5, 1).astype("float64")
-    outputs = fold_batch_axes(lambda images: convolve(images, kernel), inputs, batch_axes=2)
+    outputs = apply_over_batch_axes(lambda images: convolve(images, kernel), inputs, batch_axes=2)
     assert isinstance(outputs, np.ndarray)
     assert outputs.dtype == np.float64
     np.testing.assert_array_equal(outputs[1, 2], convolve(inputs[1], kernel)[2])
 
 
 def test_lists_are_taken_as_arrays() -> None:
-    assert fold_batch_axes(lambda rows: rows.sum(axis=1), [[[1, 2], [3, 4]]], batch_axes=2).tolist() == [[3, 7]]
+    assert apply_over_batch_axes(lambda rows: rows.sum(axis=1), [[[1, 2], [3, 4]]], batch_axes=2).tolist() == [[3, 7]]
 
 
 @pytest.mark.parametrize("batch", [(0,), (0, 7), (4, 0), (2, 0, 3)])
@@ -92,7 +92,7 @@ def test_lists_are_taken_as_arrays() -> None:
 def test_a_batch_without_examples_gives_none_of_the_right_shape(rank: int, batch: tuple[int, ...]) -> None:
     # Keras on TensorFlow fails here, or gives a wrong shape.
     inputs = np.ones((*batch, *[5] * rank, 3), "float32")
-    outputs = fold_batch_axes(LAYERS[rank](2, 3), inputs, batch_axes=len(batch))
+    outputs = apply_over_batch_axes(LAYERS[rank](2, 3), inputs, batch_axes=len(batch))
     assert tuple(outputs.shape) == (*batch, *[3] * rank, 2)
 
 
@@ -100,16 +100,16 @@ def test_a_batch_without_examples_gives_none_of_the_right_shape(rank: int, batch
 def test_it_builds_a_functional_model_of_any_batch_size(batch: tuple[int, ...], batch_axes: int) -> None:
     layer = keras.layers.Conv2D(2, 3)
     clip = keras.Input((*batch, 6, 6, 1))
-    model = keras.Model(clip, fold_batch_axes(layer, clip, batch_axes=batch_axes))
+    model = keras.Model(clip, apply_over_batch_axes(layer, clip, batch_axes=batch_axes))
     assert model.output_shape == (None, *batch, 4, 4, 2)
     for n in (1, 3):
         inputs = normal(n, *batch, 6, 6, 1)
-        np.testing.assert_array_equal(model(inputs), fold_batch_axes(layer, inputs, batch_axes=batch_axes))
+        np.testing.assert_array_equal(model(inputs), apply_over_batch_axes(layer, inputs, batch_axes=batch_axes))
 
 
 def test_it_trains_inside_a_model() -> None:
     clip = keras.Input((3, 6, 6, 1))
-    features = fold_batch_axes(keras.layers.Conv2D(2, 3), clip, batch_axes=2)
+    features = apply_over_batch_axes(keras.layers.Conv2D(2, 3), clip, batch_axes=2)
     model = keras.Model(clip, keras.layers.Dense(1)(keras.layers.Flatten()(features)))
     model.compile(optimizer="sgd", loss="mse")
     before = [weights.copy() for weights in model.get_weights()]
@@ -124,7 +124,7 @@ def test_it_works_where_the_batch_size_is_known_only_at_run_time() -> None:
             self.layer = keras.layers.Conv2D(2, 3)
 
         def call(self, inputs: Any) -> Any:
-            return fold_batch_axes(self.layer, inputs, batch_axes=2)
+            return apply_over_batch_axes(self.layer, inputs, batch_axes=2)
 
     model, inputs = Clips(), normal(5, 3, 6, 6, 1)
     outputs = model.predict(inputs, batch_size=2, verbose=0)
@@ -149,10 +149,10 @@ def test_what_cannot_be_folded_is_refused(
     layer: Any, shape: tuple[int, ...], batch_axes: Any, error: type[Exception], complaint: str
 ) -> None:
     with pytest.raises(error, match=complaint):
-        fold_batch_axes(layer, np.ones(shape), batch_axes=batch_axes)
+        apply_over_batch_axes(layer, np.ones(shape), batch_axes=batch_axes)
 
 
 @pytest.mark.parametrize("shape", [(None, 6, 6, 1), (7, None, 6, 1)])
 def test_a_functional_model_needs_every_length_but_one(shape: tuple[int | None, ...]) -> None:
     with pytest.raises(ValueError, match=r"needs the length of every axis but one of the batch.*TimeDistributed"):
-        fold_batch_axes(keras.layers.Conv2D(2, 3), keras.Input(shape), batch_axes=2)
+        apply_over_batch_axes(keras.layers.Conv2D(2, 3), keras.Input(shape), batch_axes=2)

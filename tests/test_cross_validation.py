@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from convtour import define_model, evaluate_model, kfold
+from convtour import CrossValidation, cross_validate, define_model, evaluate_model
+from convtour.evaluation import cross_validation
 import keras
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit, StratifiedKFold
+from tqdm import tqdm
 
 Bumps = tuple[np.ndarray, np.ndarray]
 Trained = tuple[list[float], list[keras.callbacks.History]]
@@ -86,16 +88,20 @@ def test_verbose_0_is_silent(bumps: Bumps, capfd: pytest.CaptureFixture[str]) ->
     assert tuple(capfd.readouterr()) == ("", "")
 
 
-def test_the_progress_bar_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convtour.kfold import _progress_bar
+def test_the_progress_bar_can_be_switched_off(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
 
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    def watched(**options: Any) -> Any:
+        made.append(options)
+        return tqdm(**{**options, "disable": True})
+
+    monkeypatch.setattr(cross_validation, "tqdm", watched)
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    assert _progress_bar(10, 0, verbose=1).disable
+    evaluate_model(*bumps, n_folds=2, epochs=1)
     monkeypatch.delenv("TQDM_DISABLE")
-    assert _progress_bar(10, 0, verbose=0).disable
-    with _progress_bar(10, 0, verbose=1) as bar:
-        assert not bar.disable
+    evaluate_model(*bumps, n_folds=2, epochs=1, verbose=0)
+    evaluate_model(*bumps, n_folds=2, epochs=1)
+    assert [options["disable"] for options in made] == [True, True, None]  # None: shown where somebody watches
 
 
 def network(input_shape: tuple[int, ...], *last: Any, compiled: dict[str, Any] | None = None) -> keras.Model:
@@ -120,6 +126,22 @@ def test_a_model_of_ones_own_is_judged(bumps: Bumps) -> None:
 def shared_model() -> Callable[..., keras.Model]:
     model = define_model((12, 1), 3)
     return lambda input_shape, num_classes: model
+
+
+def shared_inside(wrap: Callable[[Any], Any]) -> Callable[..., keras.Model]:
+    shared = keras.layers.Dense(3)
+
+    def model_fn(shape: tuple[int, ...], classes: int) -> keras.Model:
+        layers = wrap(shared), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")
+        return network(shape, *layers, compiled=FIT)
+
+    return model_fn
+
+
+def shared_optimizer() -> Callable[..., keras.Model]:
+    optimizer = keras.optimizers.SGD()
+    layers = keras.layers.Flatten, lambda: keras.layers.Dense(3, activation="softmax")
+    return lambda shape, classes: network(shape, *[make() for make in layers], compiled={**FIT, "optimizer": optimizer})
 
 
 def shared_layer() -> Callable[..., keras.Model]:
@@ -156,6 +178,10 @@ def shared_layer() -> Callable[..., keras.Model]:
         ),
         (shared_model(), "the same model, or the same layer, twice"),
         (shared_layer(), "the same model, or the same layer, twice"),
+        (shared_inside(lambda layer: keras.Sequential([layer])), "the same model, or the same layer, twice"),
+        (shared_inside(lambda layer: keras.Sequential([keras.Sequential([layer])])), "the same layer, twice"),
+        (shared_inside(keras.layers.TimeDistributed), "the same model, or the same layer, twice"),
+        (shared_optimizer(), "the same optimizer"),
         (define_model((12, 1), 3), "model_fn is a model; pass the function that builds it"),
         (
             lambda shape, classes: network(
@@ -180,7 +206,7 @@ def shared_layer() -> Callable[..., keras.Model]:
 def test_a_model_that_does_not_fit_is_refused_before_training(
     bumps: Bumps, monkeypatch: pytest.MonkeyPatch, model_fn: Any, complaint: str
 ) -> None:
-    monkeypatch.setattr(kfold, "Parallel", lambda *args, **kwargs: pytest.fail("it trained"))
+    monkeypatch.setattr(cross_validation, "run", lambda *args, **named: pytest.fail("it trained"))
     with pytest.raises(ValueError, match=complaint):
         evaluate_model(*bumps, n_folds=2, epochs=1, model_fn=model_fn, verbose=0)
 
@@ -216,7 +242,7 @@ def with_one(array: np.ndarray, value: float) -> np.ndarray:
         ((SAMPLES, with_one(LABELS, np.nan), 2), ValueError, "data_y holds NaN, infinite"),
         ((with_one(SAMPLES, 1e300), LABELS, 2), ValueError, "for float32, too large"),
         ((SAMPLES + 0j, LABELS, 2), TypeError, "data_x holds complex128; expected real numbers"),
-        (([[[0.0]], [[0.0], [1.0]]], LABELS, 2), ValueError, "data_x has rows of different lengths"),
+        (([[[0.0]], [[0.0], [1.0]]], LABELS, 2), ValueError, r"data_x .*rows of different lengths"),
         ((SAMPLES, with_one(LABELS, 1) * 0, 2), ValueError, r"not one-hot; row 0 is \[0.0, 0.0\]"),
         ((np.zeros(6), LABELS, 2), ValueError, r"data_x has shape \(6,\)"),
         ((np.full((6, 8, 1), "a"), LABELS, 2), TypeError, "data_x holds <U1; expected real numbers"),
@@ -227,7 +253,7 @@ def with_one(array: np.ndarray, value: float) -> np.ndarray:
 def test_data_that_do_not_fit_are_refused_before_training(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[Any, ...], error: type[Exception], complaint: str
 ) -> None:
-    monkeypatch.setattr(kfold, "Parallel", lambda *args, **kwargs: pytest.fail("it trained"))
+    monkeypatch.setattr(cross_validation, "run", lambda *args, **named: pytest.fail("it trained"))
     with pytest.raises(error, match=complaint):
         evaluate_model(*arguments, verbose=0)
 
@@ -238,22 +264,82 @@ def test_numbers_that_are_too_small_are_refused(name: str, value: int) -> None:
         evaluate_model(SAMPLES, LABELS, 2, **{name: value})  # type: ignore[arg-type]
 
 
-def test_the_folds_are_those_of_scikit_learn(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = []
-
-    def watched(splits: Any, *args: Any, **kwargs: Any) -> None:
-        given.extend(splits)
-        raise InterruptedError
-
-    monkeypatch.setattr(kfold, "Dispatcher", watched)
-    with pytest.raises(InterruptedError):
-        evaluate_model(*bumps, n_folds=4, epochs=1, verbose=0)
-    expected = KFold(4, shuffle=True, random_state=1).split(bumps[0])
-    for ours, theirs in zip(given, expected, strict=True):
-        np.testing.assert_array_equal(ours[0], theirs[0])
-        np.testing.assert_array_equal(ours[1], theirs[1])
+def test_the_folds_are_those_of_scikit_learn(bumps: Bumps) -> None:
+    result = cross_validate(*bumps, cv=4, epochs=1, verbose=0)
+    for fold, (_, held_out) in zip(result.folds, KFold(4, shuffle=True, random_state=1).split(bumps[0]), strict=True):
+        np.testing.assert_array_equal(fold.held_out, held_out)
 
 
 def test_seeds_end_where_those_of_the_last_fold_would_not_fit() -> None:
     with pytest.raises(ValueError, match="seed=4294967295: expected at most 4294967294"):
         evaluate_model(SAMPLES, LABELS, 2, seed=2**32 - 1)
+
+
+# Other ways to cut the samples
+
+
+def test_evaluate_model_is_its_face(bumps: Bumps, trained: Trained) -> None:
+    result = cross_validate(*bumps, cv=3, epochs=3, verbose=0)
+    assert isinstance(result, CrossValidation)
+    assert result.scores == trained[0]
+    assert [history.history for history in result.histories] == [history.history for history in trained[1]]
+    assert repr(result).startswith("CrossValidation of 90 samples: accuracy mean=")
+
+
+def test_every_sample_gets_the_probabilities_of_the_model_that_had_not_seen_it(bumps: Bumps) -> None:
+    result = cross_validate(*bumps, cv=3, epochs=3, verbose=0)
+    assert result.probabilities.shape == (90, 3)
+    np.testing.assert_allclose(result.probabilities.sum(axis=1), 1, atol=1e-5)
+    right = result.probabilities.argmax(axis=1) == bumps[1].argmax(axis=1)
+    for fold in result.folds:
+        np.testing.assert_array_equal(result.probabilities[fold.held_out], fold.probabilities)
+        assert right[fold.held_out].mean() == pytest.approx(fold.score)
+        assert fold.score == fold.history.history["val_accuracy"][-1]
+
+
+@pytest.mark.parametrize(
+    ("splitter", "partition"),
+    [
+        (StratifiedKFold(3), True),
+        (GroupKFold(3), True),
+        (RepeatedKFold(n_splits=2, n_repeats=2, random_state=0), False),
+        (ShuffleSplit(3, random_state=0), False),
+        ([(np.arange(45), np.arange(45, 90)), (range(45, 90), range(45))], True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_any_splitter_of_scikit_learn_cuts_the_samples(bumps: Bumps, splitter: Any, partition: bool) -> None:
+    groups = np.arange(90) // 4 if isinstance(splitter, GroupKFold) else None
+    result = cross_validate(*bumps, cv=splitter, groups=groups, epochs=1, verbose=0)
+    pairs = splitter if isinstance(splitter, list) else splitter.split(bumps[0], bumps[1].argmax(axis=1), groups)
+    for fold, (_, held_out) in zip(result.folds, pairs, strict=True):
+        np.testing.assert_array_equal(fold.held_out, held_out)
+    if partition:
+        assert result.probabilities.shape == (90, 3)
+    else:
+        with pytest.raises(ValueError, match=r"hold out \d+ samples more than once and \d+ never"):
+            _ = result.probabilities
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"cv": 7}, "cv=7, but there are only 6 samples"),
+        ({"cv": "five"}, "cv='five': expected a number of folds, a splitter"),
+        ({"cv": 2.0}, "cv=2.0: expected a whole number"),
+        ({"cv": GroupKFold(2)}, "cv=GroupKFold.* cannot cut these samples: .*groups"),
+        ({"cv": GroupKFold(2), "groups": [1, 2]}, r"groups has shape \(2,\); expected \(6,\)"),
+        ({"cv": StratifiedKFold(5)}, "cannot cut these samples: .*n_splits=5"),
+        ({"cv": []}, "gives no folds"),
+        ({"cv": [([0, 1, 2], [2, 3])]}, "fold 1 trains on 1 of the samples that it holds out, row 2"),
+        ({"cv": [([0, 1], [9])]}, "names row 9 to 9; there are 0 to 5"),
+        ({"cv": [([0, 1], [])]}, "should hold out is .* expected row numbers"),
+        ({"cv": [3, 4]}, r"cv=\[3, 4\] cannot cut these samples"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], complaint: str
+) -> None:
+    monkeypatch.setattr(cross_validation, "run", lambda *args, **named: pytest.fail("it trained"))
+    with pytest.raises((TypeError, ValueError), match=complaint):
+        cross_validate(SAMPLES, LABELS, **options)

@@ -1,15 +1,17 @@
 """Loading and scaling: what comes back, and what a bad file is told."""
 
 import hashlib
+import io
 import os
 from pathlib import Path
 import pickle
 import re
+import tracemalloc
 from typing import Any
 import zipfile
 
 from convtour import load_dataset, prep_pixels
-from convtour.data import _idx_md5
+from convtour.digits.mnist import _idx_md5
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -132,12 +134,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"y_test": None}, "it has no y_test; it holds x_train, y_train, x_test"),
+        ({"y_test": None}, r"y_test is not there\. Expected an \.npz"),
         ({"x_train": np.zeros((6, 28, 27), np.uint8)}, r"x_train is uint8 \(6, 28, 27\); expected uint8 \(n, 28, 28\)"),
         ({"x_train": np.zeros((6, 28, 28))}, r"x_train is float64 \(6, 28, 28\); expected uint8"),
-        ({"x_test": np.zeros((0, 28, 28), np.uint8)}, r"x_test is uint8 \(0, 28, 28\).*n >= 1"),
+        ({"x_test": np.zeros((0, 28, 28), np.uint8)}, r"x_test is uint8 \(0, 28, 28\).*n from 1 to 1,000,000"),
         ({"y_train": np.arange(5)}, r"y_train is int64 \(5,\); expected whole numbers \(6,\), one label for each"),
         ({"y_train": np.eye(6)}, r"y_train is float64 \(6, 6\); expected whole numbers \(6,\)"),
+        ({"y_train": np.zeros(6, "m8[s]")}, r"y_train is timedelta64\[s\] \(6,\); expected whole numbers"),
+        ({"y_train": np.zeros(6, bool)}, r"y_train is bool \(6,\); expected whole numbers"),
         ({"y_train": np.arange(6) + 5}, "y_train has labels from 5 to 10; expected 0 to 9"),
         ({"y_test": np.array([-1, 0, 1, 2])}, "y_test has labels from -1 to 2"),
         ({"y_train": np.array([{}] * 6)}, "y_train could not be read.*without pickled objects"),
@@ -222,6 +226,45 @@ def test_what_has_the_size_of_mnist_must_be_mnist(tmp_path: Path) -> None:
         load_dataset(path)
 
 
+def header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """What an array file begins with."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "complaint"),
+    [
+        ("x_train", header((2**17, 32, 32), "|u1"), r"x_train is uint8 \(131072, 32, 32\); expected uint8"),
+        ("x_train", header((2**24,), "<f8"), r"x_train is float64 \(16777216,\); expected uint8"),
+        ("x_train", header((6, 28, 28), "|u1"), "x_train could not be read"),
+        ("y_train", header((2**27,), "|u1"), r"y_train is uint8 \(134217728,\); expected whole numbers \(6,\)"),
+        ("y_train", header((2**24,), "|O"), r"y_train is object \(16777216,\); expected whole numbers"),
+        ("y_train", b"\x93NUMPY\x02\x00\x00\x00\x00\x07", "y_train could not be read"),  # a header of 100 megabytes
+    ],
+)
+def test_what_inflates_to_far_more_than_digits_is_refused_before_it_is_inflated(
+    tmp_path: Path, name: str, start: bytes, complaint: str
+) -> None:
+    path = saved(tmp_path / "bomb.npz", **{name: None})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(f"{name}.npy", start + bytes(2**27))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"bomb\.npz: {complaint}") as caught:
+        load_dataset(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6
+    assert not re.search(r"pickle=|safe|trust|max_header", str(caught.value))
+
+
+def test_no_file_may_hold_more_images_than_anyone_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convtour.digits.mnist._MOST_IMAGES", 5)
+    with pytest.raises(ValueError, match=r"x_train is uint8 \(6, 28, 28\); expected .* with n from 1 to 5"):
+        load_dataset(saved(tmp_path / "mine.npz"))
+
+
 def test_members_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bytes.npz"
     with zipfile.ZipFile(path, "w") as archive:
@@ -270,12 +313,17 @@ def test_scaling_maps_0_to_0_and_255_to_1_and_keeps_the_order(pixels: np.ndarray
 @pytest.mark.parametrize(
     ("pixels", "complaint"),
     [
+        (np.zeros(3, bool), "test holds bool; expected whole numbers 0 to 255"),
         (np.zeros(3, "float32"), "test holds float32; expected whole numbers 0 to 255"),
         (np.array([0, 256]), "test runs from 0 to 256"),
         (np.array([-1, 5]), "test runs from -1 to 5"),
-        (np.array(["a"]), "test holds <U1"),
     ],
 )
 def test_pixels_that_are_not_pixels_are_refused(pixels: np.ndarray, complaint: str) -> None:
     with pytest.raises(ValueError, match=re.escape(complaint)):
         prep_pixels(np.zeros(1, "uint8"), pixels)
+
+
+def test_pixels_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(TypeError, match="train holds <U1; expected real numbers"):
+        prep_pixels(["a"], np.zeros(1, "uint8"))

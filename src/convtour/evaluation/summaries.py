@@ -1,24 +1,14 @@
-"""Figures that say what they show.
+"""What came out of the folds: their curves, their scores, and who was held out."""
 
-Every function here returns a `Picture`: a matplotlib figure with a sentence that is read back from what was drawn, not
-from what was meant to be drawn. In a notebook the picture carries that sentence as its alt text and as its plain text,
-and shows it folded up beneath. A screen reader can read it, and a test that compares text notices a wrong curve.
-"""
-
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-import html
-import io
-import os
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from convtour._files import write
-import matplotlib as mpl
+from convtour._checks import brief, entries, numbers, whole
+from convtour.evaluation.checks import check_folds
+from convtour.picture import BLUE, VERMILION, Picture, styled
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 import numpy as np
@@ -28,76 +18,7 @@ from sklearn.model_selection import KFold
 if TYPE_CHECKING:
     import keras
 
-BLUE, VERMILION = "#0072B2", "#D55E00"
-_STYLE = Path(__file__).with_name("convtour.mplstyle")
-
-
-class Picture(Figure):
-    """A matplotlib figure with a description in words.
-
-    It is made without pyplot, so that nothing is shown twice and nothing stays open; ``savefig`` and ``axes`` work as
-    usual.
-
-    Attributes
-    ----------
-    description : str
-        What the figure shows, with its numbers.
-
-    Examples
-    --------
-    >>> picture = plot_folds(n_samples=4, n_folds=2)
-    >>> print(picture.description)
-    4 samples in 2 folds. Held out: fold 1: samples 2 3; fold 2: samples 0 1. Every sample is held out exactly once.
-    """
-
-    description: str = ""
-
-    def __repr__(self) -> str:
-        return self.description or super().__repr__()
-
-    __str__ = __repr__
-
-    def _ipython_display_(self) -> None:
-        """Show the picture and, folded up beneath it, its words: JupyterLab gives a screen reader no alt text."""
-        from IPython.display import display
-
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)
-        words = html.escape(self.description, quote=False)
-        display({"text/html": f"<details><summary>The picture in words</summary>{words}</details>"}, raw=True)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What Jupyter displays: the picture, its alt text, and the same sentence as plain text."""
-        width = round(100 * self.get_figwidth())
-        return (
-            {"image/png": self._png(), "text/plain": self.description},
-            {"image/png": {"alt": self.description, "width": width}},
-        )
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture as PNG, and its description into it and beside it, as ``.txt``.
-
-        Parameters
-        ----------
-        path : path
-            A file name that ends in ``.png``, in a folder that exists. A file that is there already is replaced, whole.
-
-        Raises
-        ------
-        ValueError
-            If the name ends otherwise or the folder does not exist.
-        """
-        target = Path(path)
-        if target.suffix != ".png" or not target.parent.is_dir():
-            raise ValueError(f"{target}: expected a name that ends in .png, in a folder that exists.")
-        write(target, self._png())
-        write(target.with_suffix(".txt"), f"{self.description}\n".encode())
-
-    def _png(self) -> bytes:
-        buffer = io.BytesIO()
-        with mpl.rc_context(fname=_STYLE):
-            self.savefig(buffer, format="png", metadata={"Software": None, "Description": self.description})
-        return buffer.getvalue()
+_MEASURES = ("loss", "val_loss", "accuracy", "val_accuracy")
 
 
 def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, decimals: int = 3) -> Picture:
@@ -121,6 +42,8 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, dec
     ------
     ValueError
         If there is no history, one lacks a curve or holds NaN, or their numbers of epochs differ.
+    TypeError
+        If they are no histories, as where all that ``evaluate_model`` returns is given.
 
     Examples
     --------
@@ -131,15 +54,15 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, dec
     >>> summarize_diagnostics(histories).description[:47]
     'Learning curves of 2 folds over epochs 1 to 3. '
     """
-    with _styled(figsize=(9, 3.8)) as picture:
+    decimals = whole("decimals", decimals, at_least=0)
+    curves = _curves(entries("histories", histories, "histories, one for each fold"))
+    with styled(figsize=(9, 3.8)) as picture:
         left, right = picture.subplots(1, 2)
-        loss = [_curves(histories, key) for key in ("loss", "val_loss")]
-        accuracy = [100 * _curves(histories, key) for key in ("accuracy", "val_accuracy")]
         words = [
-            _draw_curves(left, "Cross-entropy loss", loss, min(decimals + 1, 3)),
-            _draw_curves(right, "Accuracy (%)", accuracy, decimals),
+            _draw_curves(left, "Cross-entropy loss", curves[:2], min(decimals + 1, 3)),
+            _draw_curves(right, "Accuracy (%)", 100 * curves[2:], decimals),
         ]
-    folds, epochs = loss[0].shape
+    _, folds, epochs = curves.shape
     picture.description = (
         f"Learning curves of {folds} fold{'s' * (folds > 1)} over epochs 1 to {epochs}. {' '.join(words)} "
         "Bands: one standard deviation over the folds to either side; faint lines: single folds."
@@ -165,6 +88,8 @@ def summarize_performance(scores: Sequence[float]) -> Picture:
     ------
     ValueError
         If there are no scores or one is not between 0 and 1.
+    TypeError
+        If they are not numbers.
 
     Notes
     -----
@@ -176,12 +101,12 @@ def summarize_performance(scores: Sequence[float]) -> Picture:
     >>> picture = summarize_performance([11842 / 12000, 11825 / 12000, 11816 / 12000, 11852 / 12000, 11851 / 12000])
     Accuracy: mean=98.643 std=0.120, n=5
     """
-    values = np.asarray(scores, dtype=np.float64)
+    values = numbers("scores", scores).astype(np.float64)
     if values.ndim != 1 or not len(values) or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"scores={scores!r}: expected at least one accuracy, each from 0 to 1.")
+        raise ValueError(f"scores={brief(repr(scores))}: expected at least one accuracy, each from 0 to 1.")
     percent = 100 * values
     print(f"Accuracy: mean={percent.mean():.3f} std={percent.std():.3f}, n={len(percent)}")
-    with _styled(figsize=(7, 2.6)) as picture:
+    with styled(figsize=(7, 2.6)) as picture:
         axes = picture.subplots()
         box = axes.boxplot(
             percent,
@@ -221,15 +146,22 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
         A row a fold, a column a sample; held-out samples are dark and carry their number. The folds are those of
         ``evaluate_model`` for so many samples.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is not a whole one, or there are fewer than 2 folds or fewer samples than folds.
+
     Examples
     --------
     >>> plot_folds(n_samples=6, n_folds=3).description[:52]
     '6 samples in 3 folds. Held out: fold 1: samples 1 2;'
     """
+    n_samples = whole("n_samples", n_samples, at_least=2)
+    n_folds = check_folds("n_folds", n_folds, n_samples)
     held_out = np.zeros((n_folds, n_samples), dtype=int)
     for fold, (_, indices) in enumerate(KFold(n_folds, shuffle=True, random_state=1).split(range(n_samples))):
         held_out[fold, indices] = 1
-    with _styled(figsize=(9, 0.6 + 0.42 * n_folds)) as picture:
+    with styled(figsize=(9, 0.6 + 0.42 * n_folds)) as picture:
         axes = picture.subplots()
         image = axes.imshow(held_out, cmap=ListedColormap(["#CFE3F1", "#A34700"]), vmin=0, vmax=1, aspect="auto")
         drawn = np.asarray(image.get_array())
@@ -254,95 +186,35 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
     return picture
 
 
-def plot_digits(images: npt.ArrayLike, titles: Sequence[object], *, columns: int = 8) -> Picture:
-    """Draw small grey images side by side, each under its title.
-
-    Parameters
-    ----------
-    images : array-like, shape (n, rows, columns) or (n, rows, columns, 1)
-        Grey values, uint8 0..255 or float 0..1; high values are drawn dark, as ink.
-    titles : sequence
-        One title for each image.
-    columns : int
-        Images in a row.
-
-    Returns
-    -------
-    Picture
-        Its description names, for each image, the title and how much of it is ink: its mean grey value in percent.
-
-    Raises
-    ------
-    ValueError
-        If the images are not grey, their values are out of range, or there is not one title for each.
-
-    Examples
-    --------
-    >>> from convtour import load_dataset
-    >>> x_train, y_train, _, _ = load_dataset("sample")
-    >>> print(plot_digits(x_train[:3], y_train[:3].argmax(axis=1)).description)
-    3 images, with their share of ink: 9 (17 %), 3 (10 %), 4 (10 %).
-    """
-    pixels = np.asarray(images)
-    if pixels.ndim == 4 and pixels.shape[-1] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim != 3 or not len(pixels) or len(titles) != len(pixels):
-        raise ValueError(
-            f"images has shape {np.shape(images)} with {len(titles)} titles; expected (n, rows, columns) or "
-            "(n, rows, columns, 1), at least one image, and a title for each."
-        )
-    white = 255 if np.issubdtype(pixels.dtype, np.integer) else 1
-    if not (pixels.min() >= 0 and pixels.max() <= white) or columns < 1:
-        raise ValueError(
-            f"images run from {pixels.min()} to {pixels.max()} in {columns} columns; expected whole numbers 0 to 255 "
-            "or floats 0 to 1, and at least 1 column."
-        )
-    rows = -(-len(pixels) // columns)
-    words = []
-    with _styled(figsize=(9, 1.45 * rows)) as picture:
-        grid = picture.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, image, title in zip(grid.flat, pixels, titles, strict=False):
-            shown = axes.imshow(image, vmin=0, vmax=white)
-            axes.set_title(str(title), loc="center", weight="normal")
-            ink = np.mean(np.asarray(shown.get_array(), dtype=np.float64)) / white
-            words.append(f"{axes.get_title()} ({100 * ink:.0f} %)")
-    picture.description = f"{len(pixels)} images, with their share of ink: {', '.join(words)}."
-    return picture
-
-
-@contextmanager
-def _styled(**kwargs: Any) -> Iterator[Picture]:
-    """A new picture, in the tour's style while it is drawn."""
-    with mpl.rc_context(fname=_STYLE):
-        yield Picture(**kwargs)
-
-
-def _curves(histories: "Sequence[keras.callbacks.History]", key: str) -> npt.NDArray[np.float64]:
-    """One row a fold, one column an epoch."""
-    if not len(histories):
+def _curves(histories: "Sequence[keras.callbacks.History]") -> npt.NDArray[np.float64]:
+    """What was measured, in the order of _MEASURES: for each, one row a fold, one column an epoch."""
+    if not histories:
         raise ValueError("histories is empty; expected the histories of at least one fold, from evaluate_model.")
     for fold, history in enumerate(histories):
-        if key not in history.history:
-            raise ValueError(
-                f"histories[{fold}] has no {key!r}; it has {', '.join(history.history) or 'nothing'}. Train with "
-                "validation data and metrics=['accuracy'], as evaluate_model does."
+        held = getattr(history, "history", None)
+        if not isinstance(held, Mapping):
+            raise TypeError(
+                f"histories[{fold}] is {type(history).__name__}; expected a keras.callbacks.History. evaluate_model "
+                "returns (scores, histories): pass the second."
             )
-    lengths = sorted({len(history.history[key]) for history in histories})
-    if len(lengths) > 1 or lengths[0] < 1:
-        raise ValueError(f"The histories have {lengths} epochs; expected the same number, at least 1, in each.")
-    curves = np.array([history.history[key] for history in histories], dtype=np.float64)
+        if missing := [name for name in _MEASURES if name not in held]:
+            raise ValueError(
+                f"histories[{fold}] has no {missing[0]!r}; it has {brief(', '.join(map(str, held))) or 'nothing'}. "
+                "Train with validation data and metrics=['accuracy'], as evaluate_model does."
+            )
+    curves = numbers("histories", [[history.history[name] for history in histories] for name in _MEASURES])
+    if curves.ndim != 3 or not curves.size:
+        raise ValueError("histories holds no epochs; expected one number for each epoch, and at least one epoch.")
     if not np.isfinite(curves).all():
-        fold, epoch = np.argwhere(~np.isfinite(curves))[0]
+        measure, fold, epoch = np.argwhere(~np.isfinite(curves))[0]
         raise ValueError(
-            f"histories[{fold}] has {key}={curves[fold, epoch]} in epoch {epoch + 1}: the training diverged. Scale the "
-            "inputs (prep_pixels) or lower the learning rate."
+            f"histories[{fold}] has {_MEASURES[measure]}={curves[measure, fold, epoch]} in epoch {epoch + 1}: the "
+            "training diverged. Scale the inputs (prep_pixels) or lower the learning rate."
         )
-    return curves
+    return curves.astype(np.float64)
 
 
-def _draw_curves(axes: Axes, title: str, train_and_validation: list[npt.NDArray[np.float64]], decimals: int) -> str:
+def _draw_curves(axes: Axes, title: str, train_and_validation: npt.NDArray[np.float64], decimals: int) -> str:
     """Draw the folds of one measure, and say what the drawn lines show."""
     words = []
     looks = (("training", BLUE, "-", "o"), ("validation", VERMILION, "--", "s"))

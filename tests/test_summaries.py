@@ -1,18 +1,14 @@
-"""Figures: what they draw, and that their words are read from what is drawn."""
+"""What came out of the folds: what is drawn, and that the words are read from it."""
 
-import io
-from pathlib import Path
 import re
 from types import SimpleNamespace
 from typing import Any
 
-from convtour import Picture, plot_digits, plot_folds, summarize_diagnostics, summarize_performance
+from convtour import plot_folds, summarize_diagnostics, summarize_performance
 from hypothesis import given
 from hypothesis import strategies as st
 import keras
-from matplotlib.figure import Figure
 import numpy as np
-from PIL import Image
 import pytest
 from sklearn.model_selection import KFold
 
@@ -28,86 +24,6 @@ def history(loss: list[float], accuracy: list[float], shift: float = 0.0) -> Any
 
 
 HISTORIES = [history([1.0, 0.5, 0.2], [0.5, 0.7, 0.9], 0.02), history([0.8, 0.5, 0.4], [0.6, 0.7, 0.8], 0.04)]
-
-
-def every_picture() -> list[Picture]:
-    return [
-        summarize_diagnostics(HISTORIES),
-        summarize_performance(SCORES),
-        plot_folds(6, 3),
-        plot_digits(np.zeros((3, 4, 4), "uint8"), "abc"),
-    ]
-
-
-@pytest.mark.parametrize("picture", every_picture(), ids=["diagnostics", "performance", "folds", "digits"])
-def test_a_picture_displays_its_image_with_its_words(picture: Picture) -> None:
-    assert isinstance(picture, Figure)
-    data, metadata = picture._repr_mimebundle_()
-    assert data["text/plain"] == metadata["image/png"]["alt"] == picture.description
-    assert len(picture.description) > 40
-    image = Image.open(io.BytesIO(data["image/png"]))
-    assert image.info["Description"] == picture.description
-    assert image.width >= 1000
-    assert np.asarray(image.convert("L")).std() > 5  # something is drawn
-
-
-def test_a_notebook_shows_the_picture_and_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from IPython.core.formatters import DisplayFormatter
-
-    picture = plot_folds(6, 3)
-    data, metadata = DisplayFormatter().format(picture)
-    assert (data, metadata) == ({}, {})  # it displays itself
-    shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda data, metadata=None, raw=False: shown.append((data, metadata))
-    )
-    picture._ipython_display_()
-    (image, about), (words, _) = shown
-    assert image["text/plain"] == about["image/png"]["alt"] == picture.description
-    assert words == {"text/html": f"<details><summary>The picture in words</summary>{picture.description}</details>"}
-
-
-def test_a_picture_prints_its_words() -> None:
-    picture = plot_folds(6, 3)
-    assert repr(picture) == str(picture) == picture.description
-
-
-@pytest.mark.parametrize("name", ["folds.svg", "folds.txt", "folds", "absent/folds.png"])
-def test_a_picture_is_saved_as_png_in_a_folder_that_exists(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"ends in \.png, in a folder that exists"):
-        plot_folds(6, 3).save(tmp_path / name)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("image", "columns"), [(np.full((1, 4, 4), 130.0), 8), (np.full((1, 4, 4), 256), 8), (np.zeros((1, 4, 4)), 0)]
-)
-def test_images_out_of_range_are_refused(image: np.ndarray, columns: int) -> None:
-    with pytest.raises(ValueError, match=r"images run from .* columns; expected whole numbers 0 to 255"):
-        plot_digits(image, "a", columns=columns)
-
-
-def test_saving_writes_the_picture_and_its_words(tmp_path: Path) -> None:
-    picture = plot_folds(6, 3)
-    (tmp_path / "folds.png").write_text("something older")
-    picture.save(tmp_path / "folds.png")
-    assert {path.name for path in tmp_path.iterdir()} == {"folds.png", "folds.txt"}
-    assert (tmp_path / "folds.txt").read_text() == f"{picture.description}\n"
-    assert Image.open(tmp_path / "folds.png").info["Description"] == picture.description
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "folds.png"
-    target.write_text("something older")
-
-    def full(*args: Any) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        plot_folds(6, 3).save(target)
-    assert [path.name for path in tmp_path.iterdir()] == ["folds.png"]
-    assert target.read_text() == "something older"
 
 
 def test_learning_curves_show_mean_band_and_every_fold() -> None:
@@ -181,14 +97,25 @@ def test_real_histories_are_drawn(trained: Trained) -> None:
     [
         ([], "histories is empty"),
         ([SimpleNamespace(history={"loss": [1.0], "accuracy": [0.5]})], r"histories\[0\] has no 'val_loss'.*loss, acc"),
+        ([history([], [])], "histories holds no epochs"),
         ([SimpleNamespace(history={})], "has no 'loss'; it has nothing"),
-        ([history([1.0], [0.5]), history([1.0, 0.5], [0.5, 0.6])], r"have \[1, 2\] epochs"),
+        (
+            [history([1.0], [0.5]), history([1.0, 0.5], [0.5, 0.6])],
+            "histories is no array or has rows of different lengths",
+        ),
         ([history([1.0, np.nan], [0.5, 0.1])], r"histories\[0\] has loss=nan in epoch 2: the training diverged"),
     ],
 )
 def test_histories_that_cannot_be_drawn_are_refused(histories: list[Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         summarize_diagnostics(histories)
+
+
+def test_the_scores_that_come_with_the_histories_are_told_apart_from_them(trained: Trained) -> None:
+    with pytest.raises(TypeError, match=r"histories\[0\] is list; expected .*returns \(scores, histories\): pass"):
+        summarize_diagnostics(trained)
+    with pytest.raises((TypeError, ValueError), match=r"^scores .*expected"):
+        summarize_performance(trained)  # type: ignore[arg-type]
 
 
 def test_the_summary_line_is_the_articles(capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,20 +156,3 @@ def test_the_picture_of_the_folds_is_that_of_the_protocol(n_folds: int, n_sample
     assert "Every sample is held out exactly once." in picture.description
     numbers = [int(text.get_text()) for text in picture.axes[0].texts]
     assert sorted(numbers) == list(range(n_samples))
-
-
-def test_digits_are_drawn_under_their_titles() -> None:
-    images = np.zeros((3, 4, 4, 1), "uint8")
-    images[1] = 255
-    images[2, :2] = 255
-    picture = plot_digits(images, ["none", "all", 7], columns=2)
-    assert picture.description == "3 images, with their share of ink: none (0 %), all (100 %), 7 (50 %)."
-    assert plot_digits(images / 255, ["none", "all", 7]).description == picture.description
-
-
-@pytest.mark.parametrize(
-    ("shape", "titles"), [((3, 4, 4, 3), "abc"), ((4, 4), "abcd"), ((3, 4, 4), "ab"), ((0, 4, 4), "")]
-)
-def test_images_that_cannot_be_drawn_are_refused(shape: tuple[int, ...], titles: str) -> None:
-    with pytest.raises(ValueError, match=r"images has shape .* titles; expected \(n, rows, columns\)"):
-        plot_digits(np.zeros(shape), titles)

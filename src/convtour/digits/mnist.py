@@ -1,11 +1,15 @@
 """MNIST from three places, checked, and its pixels scaled."""
 
+from collections.abc import Callable
 import hashlib
+import io
+import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 import zipfile
 
+from convtour._checks import brief, numbers, path_of
 import numpy as np
 import numpy.typing as npt
 
@@ -20,9 +24,11 @@ _MNIST_MD5 = {
     "y_test": "27ae3e4e09519cfbb04c329615203637",
 }
 _MNIST_SIZES = {"x_train": 60_000, "y_train": 60_000, "x_test": 10_000, "y_test": 10_000}
+_MOST_IMAGES = 1_000_000
 
 _Images = npt.NDArray[np.uint8]
 _Float = npt.NDArray[np.float32]
+_Array = npt.NDArray[Any]
 
 
 def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images, _Float, _Images, _Float]:
@@ -54,6 +60,8 @@ def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images,
     ValueError
         If the file is not an ``.npz`` of that layout, is damaged, holds pickled objects (a file of yours is never
         unpickled), or has the size of MNIST but is not MNIST.
+    TypeError
+        If ``source`` is neither a name nor a path.
     ConnectionError
         If ``"full"`` is not there and cannot be downloaded.
 
@@ -70,7 +78,7 @@ def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images,
     (0, 1.0)
     """
     named = os.environ.get("CONVTOUR_DATA") or "sample"
-    source = named if source is None else os.fsdecode(source)
+    source = named if source is None else path_of("source", source)
     if source == "sample":
         arrays = _read_npz(_sample_path())
     elif source == "full" and named in ("sample", "full"):
@@ -109,6 +117,8 @@ def prep_pixels(train: npt.ArrayLike, test: npt.ArrayLike) -> tuple[_Float, _Flo
     ------
     ValueError
         If a value is not a whole number from 0 to 255; pixels that are scaled already are told so.
+    TypeError
+        If the pixels are not numbers.
 
     Examples
     --------
@@ -120,8 +130,8 @@ def prep_pixels(train: npt.ArrayLike, test: npt.ArrayLike) -> tuple[_Float, _Flo
 
 
 def _scaled(name: str, pixels: npt.ArrayLike) -> _Float:
-    values = np.asarray(pixels)
-    if not np.issubdtype(values.dtype, np.integer):
+    values = numbers(name, pixels)
+    if values.dtype.kind not in "iu":
         raise ValueError(
             f"{name} holds {values.dtype}; expected whole numbers 0 to 255, such as uint8. Pixels already scaled "
             'to 0..1 need no second scaling; whole numbers kept as floats go through .astype("uint8") first.'
@@ -134,14 +144,15 @@ def _scaled(name: str, pixels: npt.ArrayLike) -> _Float:
 
 
 def _sample_path() -> Path:
-    """Where the embedded digits lie: beside this module in a wheel, in ``data/`` of a checkout."""
-    installed = Path(__file__).with_name("mnist-10k.npz")
-    return installed if installed.exists() else Path(__file__).parents[2] / "data" / "mnist-10k.npz"
+    """Where the embedded digits lie: in the package of a wheel, in ``data/`` of a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "mnist-10k.npz"
+    return installed if installed.exists() else package.parents[1] / "data" / "mnist-10k.npz"
 
 
-def _download() -> dict[str, npt.NDArray[Any]]:
+def _download() -> dict[str, _Array]:
     """Full MNIST from Keras's cache, or from the network on the first call."""
-    from convtour._keras import keras
+    import keras
 
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
@@ -152,58 +163,77 @@ def _download() -> dict[str, npt.NDArray[Any]]:
         ) from None
     arrays = dict(zip(_NAMES, (x_train, y_train, x_test, y_test), strict=True))
     _check_layout("keras.datasets.mnist", arrays)
+    _check_values("keras.datasets.mnist", arrays)
     return arrays
 
 
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_npz(path: Path) -> dict[str, _Array]:
     """Read and check a file in the layout of Keras's ``mnist.npz``, without ever unpickling."""
-    if not path.exists():
+    if not os.path.exists(path):  # pathlib raises OSError where a name is too long
         raise FileNotFoundError(
-            f'{path}: no such file. Expected "sample", "full" or the path of an mnist.npz; the sample needs no file.'
+            f'{path}: no such file. Expected a source "sample", "full" or the path of an mnist.npz; the sample needs '
+            "no file."
         )
     if not path.is_file():
-        raise ValueError(f"{path}: not a file; expected the path of an mnist.npz.")
-    with path.open("rb") as file:  # what the system refuses, it says itself
-        is_archive = zipfile.is_zipfile(file)
-    if not is_archive:
-        raise ValueError(f"{path}: not a complete .npz archive; the file is cut short, damaged or of another kind.")
-    arrays = {}
-    name = "the archive"
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in _NAMES if name not in archive]
-            if missing:
-                raise ValueError(f"it has no {', '.join(missing)}; it holds {', '.join(archive.files) or 'nothing'}")
-            for name in _NAMES:
-                arrays[name] = archive[name]
-                if not isinstance(arrays[name], np.ndarray):
-                    raise ValueError("it is no array")
-    except Exception as error:  # a damaged header or stream makes NumPy raise almost anything
-        raise ValueError(
-            f"{path}: {name} could not be read: {' '.join(str(error).split())}. Expected an .npz in the layout of "
-            f"Keras's mnist.npz: {', '.join(_NAMES)}, plain arrays without pickled objects."
-        ) from None
-    _check_layout(str(path), arrays)
+        raise ValueError(f"{path}: not a file; expected the path of an mnist.npz as the source.")
+    _check_layout(str(path), _read_members(path, _read_header))  # before any data are inflated
+    arrays = _read_members(path, lambda member, size: np.lib.format.read_array(member, allow_pickle=False))
+    _check_values(str(path), arrays)
     return arrays
 
 
-def _check_layout(where: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """Check shapes, types and labels, and that what has MNIST's size is MNIST."""
+def _read_members(path: Path, read: Callable[[IO[bytes], int], _Array]) -> dict[str, _Array]:
+    """Read each of the four files in an archive, or say which one is missing or damaged."""
+    found, name = {}, "the archive"
+    with path.open("rb") as file:  # what the system refuses, it says itself
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{path}: not a complete .npz archive; the file is cut short, damaged or of another kind.")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                for name in _NAMES:
+                    with archive.open(f"{name}.npy") as member:
+                        found[name] = read(member, archive.getinfo(f"{name}.npy").file_size)
+        except Exception as error:  # a damaged header or stream makes NumPy and zipfile raise almost anything
+            raise ValueError(
+                f"{path}: {name} {'is not there' if isinstance(error, KeyError) else 'could not be read'}. Expected an "
+                f".npz in the layout of Keras's mnist.npz: {', '.join(_NAMES)}, plain arrays without pickled objects."
+            ) from None
+    return found
+
+
+def _read_header(member: IO[bytes], size: int) -> _Array:
+    """Return an array of the shape and type that are announced, without its data: those can inflate to gigabytes."""
+    start = io.BytesIO(member.read(2**14))  # NumPy takes no header of more than 10,000 bytes
+    version = np.lib.format.read_magic(start)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(start)
+    if size != start.tell() + math.prod(shape) * dtype.itemsize:
+        raise ValueError("the data are not as long as the header says")
+    return np.broadcast_to(np.zeros((), dtype), shape)  # one zero in memory, whatever the shape
+
+
+def _check_layout(where: str, arrays: dict[str, _Array]) -> None:
+    """Check shapes and types."""
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images):
+        if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not 1 <= images.shape[0] <= _MOST_IMAGES:
             raise ValueError(
-                f"{where}: x_{part} is {images.dtype} {images.shape}; expected uint8 (n, {SIDE}, {SIDE}) with n >= 1."
+                f"{where}: x_{part} is {brief(images.dtype)} {brief(images.shape)}; expected uint8 (n, {SIDE}, {SIDE}) "
+                f"with n from 1 to {_MOST_IMAGES:,}."
             )
-        if not np.issubdtype(labels.dtype, np.integer) or labels.shape != images.shape[:1]:
+        if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
             raise ValueError(
-                f"{where}: y_{part} is {labels.dtype} {labels.shape}; expected whole numbers {images.shape[:1]}, one "
-                f"label for each image of x_{part}."
+                f"{where}: y_{part} is {brief(labels.dtype)} {brief(labels.shape)}; expected whole numbers "
+                f"{images.shape[:1]}, one label for each image of x_{part}."
             )
-        if labels.min() < 0 or labels.max() >= CLASSES:
-            raise ValueError(
-                f"{where}: y_{part} has labels from {labels.min()} to {labels.max()}; expected 0 to {CLASSES - 1}."
-            )
+
+
+def _check_values(where: str, arrays: dict[str, _Array]) -> None:
+    """Check labels, and that what has MNIST's size is MNIST."""
+    for name in ("y_train", "y_test"):
+        low, high = arrays[name].min(), arrays[name].max()
+        if low < 0 or high >= CLASSES:
+            raise ValueError(f"{where}: {name} has labels from {low} to {high}; expected 0 to {CLASSES - 1}.")
     if _has_size_of_mnist(arrays):
         wrong = [name for name in _NAMES if _idx_md5(arrays[name]) != _MNIST_MD5[name]]
         if wrong:
@@ -213,11 +243,11 @@ def _check_layout(where: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
             )
 
 
-def _has_size_of_mnist(arrays: dict[str, npt.NDArray[Any]]) -> bool:
+def _has_size_of_mnist(arrays: dict[str, _Array]) -> bool:
     return all(len(arrays[name]) == size for name, size in _MNIST_SIZES.items())
 
 
-def _idx_md5(array: npt.NDArray[Any]) -> str:
+def _idx_md5(array: _Array) -> str:
     """MD5 sum of an array written as an IDX file, the format that MNIST was published in."""
     unsigned_byte = 0x08
     header = bytes([0, 0, unsigned_byte, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()

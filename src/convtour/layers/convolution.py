@@ -4,14 +4,9 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
-from convtour.arithmetic import (
-    _check_padding,
-    _check_strides,
-    _is_channels_first,
-    _per_axis,
-    _whole,
-    conv_output_length,
-)
+from convtour._checks import numbers
+from convtour.layers.arguments import check_groups, check_padding, check_steps, count, is_channels_first, per_axis
+from convtour.layers.arithmetic import conv_output_length
 import numpy as np
 import numpy.typing as npt
 
@@ -93,14 +88,17 @@ def convolve(
     """
     x, kernel, bias, dtype = _check_arrays(inputs, kernel, bias, data_format, groups)
     *kernel_size, _, filters = kernel.shape
-    strides, dilation_rate = _check_steps(strides, dilation_rate, padding, rank=len(kernel_size))
-    if _is_channels_first(data_format):
+    rank = len(kernel_size)
+    strides, dilation_rate = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
+    check_steps(strides, dilation_rate)
+    check_padding(padding, rank)
+    if is_channels_first(data_format):
         x = np.moveaxis(x, 1, -1)
 
     pads, lengths = [], []
     for n, k, s, d in zip(x.shape[1:-1], kernel_size, strides, dilation_rate, strict=True):
         lengths.append(conv_output_length(n, k, strides=s, padding=padding, dilation_rate=d))
-        pads.append(pad_amounts(n, k, strides=s, padding=padding, dilation_rate=d))
+        pads.append(conv_padding(n, k, strides=s, padding=padding, dilation_rate=d))
     x = np.pad(x, [(0, 0), *pads, (0, 0)])
 
     outputs = np.zeros((len(x), *lengths, filters))
@@ -113,12 +111,12 @@ def convolve(
         outputs += np.concatenate([channels @ weights for channels, weights in parts], axis=-1)
     outputs += bias
 
-    if _is_channels_first(data_format):
+    if is_channels_first(data_format):
         outputs = np.moveaxis(outputs, -1, 1)
     return outputs.astype(dtype)
 
 
-def pad_amounts(
+def conv_padding(
     length: int, kernel_size: int, *, strides: int = 1, padding: str = "valid", dilation_rate: int = 1
 ) -> tuple[int, int]:
     """Count the zeros that Keras puts before and after one axis.
@@ -154,16 +152,16 @@ def pad_amounts(
 
     Examples
     --------
-    >>> pad_amounts(6, 3, padding="same")
+    >>> conv_padding(6, 3, padding="same")
     (1, 1)
-    >>> pad_amounts(6, 3, padding="same", strides=2), pad_amounts(7, 3, padding="same", strides=2)
+    >>> conv_padding(6, 3, padding="same", strides=2), conv_padding(7, 3, padding="same", strides=2)
     ((0, 1), (1, 1))
-    >>> pad_amounts(6, 3, padding="causal", dilation_rate=4)
+    >>> conv_padding(6, 3, padding="causal", dilation_rate=4)
     (8, 0)
     """
-    length, kernel_size = _whole("length", length, 0), _whole("kernel_size", kernel_size, 1)
-    strides, dilation_rate = _whole("strides", strides, 1), _whole("dilation_rate", dilation_rate, 1)
-    padding = _check_padding(padding, rank=1)
+    length, kernel_size = count("length", length, 0), count("kernel_size", kernel_size, 1)
+    strides, dilation_rate = count("strides", strides, 1), count("dilation_rate", dilation_rate, 1)
+    padding = check_padding(padding, rank=1)
     reach = dilation_rate * (kernel_size - 1)
     if padding == "causal":
         return reach, 0
@@ -178,11 +176,8 @@ def _check_arrays(
     inputs: npt.ArrayLike, kernel: npt.ArrayLike, bias: npt.ArrayLike | None, data_format: str, groups: int
 ) -> tuple[_Array, _Array, _Array, np.dtype[Any]]:
     """Return inputs, kernel and bias in float64, and the type of the result, or say what does not belong together."""
-    x, w = np.asarray(inputs), np.asarray(kernel)
-    b = np.zeros(w.shape[-1:]) if bias is None else np.asarray(bias)
-    for name, array in (("inputs", x), ("kernel", w), ("bias", b)):
-        if array.dtype.kind in "cOSUMm":
-            raise TypeError(f"{name} holds {array.dtype}; expected real numbers.")
+    x, w = numbers("inputs", inputs), numbers("kernel", kernel)
+    b = np.zeros(w.shape[-1:]) if bias is None else numbers("bias", bias)
     if w.ndim < 3 or 0 in w.shape:
         raise ValueError(
             f"kernel has shape {w.shape}; expected (*kernel_size, channels // groups, filters), with at least one "
@@ -193,14 +188,10 @@ def _check_arrays(
         raise ValueError(
             f"inputs has shape {x.shape}, {x.ndim} axes; a kernel of shape {w.shape} expects {rank + 2}: the batch, "
             f"{rank} for the positions, and the channels. One example goes in as example[np.newaxis]; more than one "
-            "batch axis through fold_batch_axes."
+            "batch axis through apply_over_batch_axes."
         )
-    channels = x.shape[1] if _is_channels_first(data_format) else x.shape[-1]
-    groups = _whole("groups", groups, 1)
-    if channels % groups or w.shape[-1] % groups:
-        raise ValueError(
-            f"groups={groups} must divide both the channels, here {channels}, and the filters, here {w.shape[-1]}."
-        )
+    channels = x.shape[1] if is_channels_first(data_format) else x.shape[-1]
+    groups = check_groups(groups, channels, w.shape[-1])
     if channels != w.shape[-2] * groups:
         raise ValueError(
             f"inputs of shape {x.shape} with {data_format} have {channels} channels, but the kernel of shape {w.shape} "
@@ -210,13 +201,3 @@ def _check_arrays(
         raise ValueError(f"bias has shape {b.shape}; expected {w.shape[-1:]}, one number for each filter.")
     dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float64)
     return x.astype(np.float64), w.astype(np.float64), b.astype(np.float64), dtype
-
-
-def _check_steps(
-    strides: int | Sequence[int], dilation_rate: int | Sequence[int], padding: str, *, rank: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return strides and dilation axis by axis, or say what Keras refuses."""
-    strides, dilation_rate = _per_axis("strides", strides, rank), _per_axis("dilation_rate", dilation_rate, rank)
-    _check_strides(strides, dilation_rate)
-    _check_padding(padding, rank)
-    return strides, dilation_rate

@@ -9,9 +9,7 @@ from convtour import (
     plot_connections,
     plot_convolution,
     plot_groups,
-    plot_maps,
     plot_paddings,
-    plot_signals,
     receptive_field,
 )
 import keras
@@ -32,8 +30,6 @@ def everything() -> dict[str, Picture]:
         "volume": plot_convolution(np.arange(27).reshape(3, 3, 3), np.ones((2, 2, 2), int), at=[1, 0, 1]),
         "connections": plot_connections(6, [{"kernel_size": 3, "padding": "causal"}]),
         "groups": plot_groups(6, 4, 2),
-        "maps": plot_maps([EDGE, 2 * EDGE], ["one", "two"], diverging=True),
-        "signals": plot_signals({"up": [1, 2, 3], "down": [3, 2, 1]}),
     }
 
 
@@ -91,13 +87,13 @@ def test_the_connections_are_those_of_a_keras_layer(padding: str, strides: int, 
     layer = keras.layers.Conv1D(1, 3, kernel_initializer="ones", use_bias=False, **options)
     reached = np.asarray(layer(np.eye(9, dtype="float32")[..., np.newaxis]))[..., 0] != 0  # input, output
     for place in range(conv_output_length(9, 3, **options)):
-        words = plot_connections(9, [{"kernel_size": 3, **options}], to=place).description
+        words = plot_connections(9, [{"kernel_size": 3, **options}], at=place).description
         reads = re.findall(r"reads inputs ([\d ]*) \(", words)[0]
         assert [int(number) for number in reads.split()] == np.flatnonzero(reached[:, place]).tolist()
 
 
 def test_paddings_stand_side_by_side() -> None:
-    picture = plot_paddings(6, 3, to=2)
+    picture = plot_paddings(6, 3, at=2)
     assert [axes.get_title("left") for axes in picture.axes] == [
         f'padding="{name}"' for name in ("valid", "same", "causal")
     ]
@@ -117,36 +113,23 @@ def test_groups_connect_each_output_to_its_own_inputs() -> None:
     assert "12 of 24 connections" in words
 
 
-def test_maps_share_one_scale_and_have_a_colour_bar() -> None:
-    picture = plot_maps([EDGE, 2 * EDGE], ["one", "two"], diverging=True)
-    images = [axes.images[0] for axes in picture.axes if axes.images and axes.get_title("center")]
-    assert {image.get_clim() for image in images} == {(-4, 4)}
-    assert len(picture.axes) == 3
-    assert "one -2.00 / 0.00 / 2.00, two -4.00 / 0.00 / 4.00" in picture.description
-
-
-def test_signals_are_told_apart_without_colour() -> None:
-    (axes,) = plot_signals({name: [1, 2] for name in "abcde"}).axes
-    looks = [(str(line._dash_pattern), str(line.get_marker())) for line in axes.lines]  # type: ignore[attr-defined]
-    assert len(set(looks)) == 5
-    assert axes.get_legend() is not None
-
-
 @pytest.mark.parametrize(
     ("draw", "complaint"),
     [
         (lambda: plot_convolution(SIGNAL, EDGE), r"shape \(6,\) and kernel \(3, 3\); expected both of rank"),
-        (lambda: plot_convolution(SIGNAL, KERNEL, at=[4]), r"at=\[4\]: expected one place for each axis"),
+        (lambda: plot_convolution(SIGNAL, KERNEL, at=[4]), r"at=\(4,\): expected one place for each axis"),
         (lambda: plot_convolution(SIGNAL, KERNEL, at=[0, 0]), "one place for each axis"),
         (lambda: plot_convolution([1, 2], KERNEL), "spans 3 positions, but the axis has 2"),
         (lambda: plot_connections(0, [{"kernel_size": 1}]), "length=0: expected at least 1"),
+        (lambda: plot_connections(6, []), "layers is empty"),
+        (
+            lambda: plot_connections(6, [{"strides": 2}]),
+            r"layers\[0\]={'strides': 2}: expected a mapping with kernel_size",
+        ),
+        (lambda: plot_connections(6, [{"kernel_size": 3, "groups": 2}]), r"expected a mapping .* dilation_rate"),
         (lambda: plot_connections(9, [{"kernel_size": 2, "strides": 2, "dilation_rate": 2}]), "dilation"),
-        (lambda: plot_connections(6, [{"kernel_size": 3}], to=4), "to=4: the last layer has 4 outputs"),
-        (lambda: plot_groups(6, 4, 4), "in_channels=6 and filters=4: expected multiples of groups=4"),
-        (lambda: plot_maps([EDGE], []), "1 entries of shapes .* and 0 titles"),
-        (lambda: plot_maps([[1, 2]], ["flat"]), r"expected at least one map of shape \(rows, columns\)"),
-        (lambda: plot_signals({}), "signals holds 0; expected 1 to 5"),
-        (lambda: plot_signals({"a": [[1]]}), "of shape"),
+        (lambda: plot_connections(6, [{"kernel_size": 3}], at=4), "at=4: the last layer has 4 outputs"),
+        (lambda: plot_groups(6, 4, 4), "groups=4 must divide both the input channels, here 6, and the filters, here 4"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw: Any, complaint: str) -> None:

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 import operator
+from typing import TYPE_CHECKING
 
 from convtour._checks import whole
-from convtour._keras import keras
 
-# The rank of the input, its channel axis left out, chooses the layers.
-_LAYERS = {
-    1: (keras.layers.Conv1D, keras.layers.MaxPooling1D),
-    2: (keras.layers.Conv2D, keras.layers.MaxPooling2D),
-    3: (keras.layers.Conv3D, keras.layers.MaxPooling3D),
-}
+if TYPE_CHECKING:
+    import keras
 
 
-def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10) -> keras.Model:
+def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10) -> "keras.Model":
     """Build and compile the tour's baseline network for inputs of rank 1, 2 or 3.
 
     Convolution (32 filters, kernel 3, ReLU), max pooling (2), Flatten, Dense (100, ReLU), Dense (softmax); trained by
@@ -53,8 +49,12 @@ def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10
     >>> [type(layer).__name__ for layer in define_model((40, 1), 10).layers][:2]
     ['Conv1D', 'MaxPooling1D']
     """
+    import keras
+
     shape, classes = _check_input_shape(input_shape), whole("num_classes", num_classes, at_least=2)
-    convolution, pooling = _LAYERS[len(shape) - 1]
+    # The rank of the input, its channel axis left out, chooses the layers.
+    rank = len(shape) - 1
+    convolution, pooling = (getattr(keras.layers, f"{kind}{rank}D") for kind in ("Conv", "MaxPooling"))
     last = "channels_last"  # whatever Keras's own configuration says
     model = keras.Sequential(
         [
@@ -82,7 +82,7 @@ def _check_input_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
         raise TypeError(
             f"input_shape={input_shape!r}: expected whole numbers, such as (28, 28, 1) for grey images of 28x28."
         ) from None
-    if len(shape) - 1 not in _LAYERS:
+    if len(shape) not in (2, 3, 4):
         raise ValueError(
             f"input_shape={shape} has {len(shape)} axes; expected (steps, channels), (rows, columns, channels) or "
             "(depth, rows, columns, channels). Leave the batch axis out, and give grey images a channel axis of 1."

@@ -4,12 +4,12 @@ from collections.abc import Callable
 import math
 from typing import Any
 
-from convtour._checks import whole
-from convtour._keras import keras
+from convtour._checks import brief, numbers, whole
+import keras
 import numpy as np
 
 
-def fold_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: int) -> Any:
+def apply_over_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: int) -> Any:
     """Apply a layer to inputs with any number of leading batch axes.
 
     Keras's convolution layers take exactly one batch axis. All leading axes are folded into one, the layer is called
@@ -39,19 +39,22 @@ def fold_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: int) -
         If the inputs have fewer axes than ``batch_axes``, or the layer does not keep the batch axis; in a functional
         model, if more than one axis of unknown length would have to be restored.
     TypeError
-        If ``batch_axes`` is not a whole number.
+        If ``batch_axes`` is not a whole number, the layer cannot be called, or the inputs do not hold numbers.
 
     Examples
     --------
-    >>> from convtour._keras import keras
+    >>> import keras
     >>> clips = np.ones((4, 7, 28, 28, 3), dtype="float32")
-    >>> fold_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), clips, batch_axes=2).shape.as_list()
+    >>> apply_over_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), clips, batch_axes=2).shape.as_list()
     [4, 7, 26, 26, 2]
     >>> image = keras.Input((7, 28, 28, 3))
-    >>> fold_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), image, batch_axes=2).shape
+    >>> apply_over_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), image, batch_axes=2).shape
     (None, 7, 26, 26, 2)
     """
-    inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
+    if not callable(layer):
+        raise TypeError(f"layer={brief(repr(layer))}: expected a layer, a model or a function.")
+    if not (keras.ops.is_tensor(inputs) or isinstance(inputs, keras.KerasTensor)):
+        inputs = numbers("inputs", inputs)
     batch_axes = whole("batch_axes", batch_axes, at_least=0)
     shape = tuple(keras.ops.shape(inputs))
     if batch_axes > len(shape):
@@ -69,10 +72,10 @@ def fold_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: int) -
     folded = keras.ops.zeros((1, *example), inputs.dtype) if count == 0 else _reshape(inputs, (count, *example))
 
     def restore(output: Any) -> Any:
-        kept = getattr(output, "shape", (None,))
+        kept = tuple(getattr(output, "shape", ()))
         if len(kept) == 0 or kept[0] not in (None, folded.shape[0]):
             raise ValueError(
-                f"the layer turned inputs of shape {tuple(folded.shape)} into {tuple(kept)}: a layer that is to be "
+                f"the layer turned inputs of shape {tuple(folded.shape)} into {kept}: a layer that is to be "
                 f"folded must keep the batch axis, here {folded.shape[0]}, in the first place."
             )
         output = output[:0] if count == 0 else output

@@ -1,4 +1,4 @@
-"""Pictures of convolution, drawn from real numbers.
+"""Pictures of a convolution layer at work, drawn from real numbers.
 
 All take their values from `convolve`, and so from what a Keras layer computes. A picture of a layer at work shows the
 padded input, the taps of the kernel where it stands, and the output; its words are read back from what was written.
@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from convtour._checks import whole
-from convtour.definition import convolve, pad_amounts
-from convtour.figures import BLUE, VERMILION, Picture, _styled
+from convtour._checks import brief, entries, finite_numbers, whole
+from convtour.layers.arguments import check_groups
+from convtour.layers.arithmetic import conv_output_length
+from convtour.layers.convolution import conv_padding, convolve
+from convtour.picture import BLUE, VERMILION, Picture, styled
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -54,6 +56,8 @@ def plot_convolution(
     ------
     ValueError
         If the ranks differ or are not 1, 2 or 3, ``at`` is outside the output, or Keras would refuse the layer.
+    TypeError
+        If the arrays do not hold real numbers, or ``at`` no whole ones.
 
     Examples
     --------
@@ -61,22 +65,21 @@ def plot_convolution(
     >>> picture.description[-65:]
     'Output cell 0: 1·0 + 10·1 + 100·2 = 210. All outputs: 210 432 54.'
     """
-    values, weights = np.asarray(inputs), np.asarray(kernel)
-    if values.ndim != weights.ndim or values.ndim not in (1, 2, 3):
+    values, weights = finite_numbers("inputs", inputs), finite_numbers("kernel", kernel)
+    if values.ndim != weights.ndim or values.ndim not in (1, 2, 3) or not values.size:
         raise ValueError(
-            f"inputs has shape {values.shape} and kernel {weights.shape}; expected both of rank 1, 2 or 3, without "
-            "batch and channel axes."
+            f"inputs has shape {values.shape} and kernel {weights.shape}; expected both of rank 1, 2 or 3, not empty, "
+            "without batch and channel axes."
         )
     options: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
     result = convolve(values[np.newaxis, ..., np.newaxis], weights[..., np.newaxis, np.newaxis], **options)[0, ..., 0]
-    cell = tuple(at) if at is not None else (0,) * values.ndim
-    if len(cell) != values.ndim or not all(
-        0 <= place < length for place, length in zip(cell, result.shape, strict=True)
-    ):
+    places = (0,) * values.ndim if at is None else entries("at", at, "places, one for each axis of the output")
+    cell = tuple(whole("at", place, at_least=0) for place in places)
+    if len(cell) != values.ndim or any(place >= n for place, n in zip(cell, result.shape, strict=True)):
         raise ValueError(
-            f"at={at}: expected one place for each axis of an output of {_by(result.shape)}, counted from 0."
+            f"at={brief(cell)}: expected one place for each axis of an output of {_by(result.shape)}, counted from 0."
         )
-    around = [pad_amounts(length, size, **options) for length, size in zip(values.shape, weights.shape, strict=True)]
+    around = [conv_padding(length, size, **options) for length, size in zip(values.shape, weights.shape, strict=True)]
     padded = np.pad(values, around)
     is_padding = np.pad(np.zeros(values.shape, bool), around, constant_values=True)
     taps = {
@@ -88,7 +91,7 @@ def plot_convolution(
         ("kernel", weights),
         ("output", result),
     ]
-    with _styled() as picture:
+    with styled() as picture:
         grids = _panels(picture, panels)
         _write_cells(grids[0], padded, dict.fromkeys(taps, BLUE), is_padding)
         _write_cells(grids[1], weights, {})
@@ -107,7 +110,7 @@ def plot_convolution(
     return picture
 
 
-def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: int = -1) -> Picture:
+def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: int = -1) -> Picture:
     """Draw which positions each output position reads, through one layer or a stack of them.
 
     Parameters
@@ -117,7 +120,7 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: in
     layers : sequence of mapping
         From the input upward, each with ``kernel_size`` and, where they differ from Keras's defaults, ``strides``,
         ``padding`` and ``dilation_rate``.
-    to : int
+    at : int
         The output position whose connections are drawn in colour; the last one if left out.
 
     Returns
@@ -125,19 +128,27 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, to: in
     Picture
         A row of dots a layer, a line a tap. Hollow dots are padding. In colour is what leads to the chosen output.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no layer, one has other keys, Keras would refuse it, or the last one has no such output.
+
     Examples
     --------
     >>> picture = plot_connections(8, [{"kernel_size": 3}, {"kernel_size": 3, "dilation_rate": 2}])
     >>> picture.description[-68:]
     'Output 1 of the last layer reads inputs 1 2 3 4 5 6 7 (7 positions).'
     """
-    whole("length", length, at_least=1)
-    with _styled(figsize=(9, 0.8 + 1.0 * len(layers))) as picture:
-        picture.description = _draw_connections(picture.subplots(), length, layers, to)
+    length = whole("length", length, at_least=1)
+    stack = [_check_layer(f"layers[{n}]", layer) for n, layer in enumerate(entries("layers", layers, "mappings"))]
+    if not stack:
+        raise ValueError('layers is empty; expected at least one layer, such as {"kernel_size": 3}.')
+    with styled(figsize=(9, 0.8 + 1.0 * len(stack))) as picture:
+        picture.description = _draw_connections(picture.subplots(), length, stack, at)
     return picture
 
 
-def plot_paddings(length: int, kernel_size: int, *, to: int = 0, strides: int = 1, dilation_rate: int = 1) -> Picture:
+def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 1, dilation_rate: int = 1) -> Picture:
     """Draw which inputs each output reads with padding valid, same and causal, side by side.
 
     Parameters
@@ -146,7 +157,7 @@ def plot_paddings(length: int, kernel_size: int, *, to: int = 0, strides: int = 
         Number of input positions.
     kernel_size, strides, dilation_rate : int
         As for ``Conv1D``.
-    to : int
+    at : int
         The output position whose connections are drawn in colour, counted from 0.
 
     Returns
@@ -154,17 +165,22 @@ def plot_paddings(length: int, kernel_size: int, *, to: int = 0, strides: int = 
     Picture
         A panel a padding, drawn as by `plot_connections`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If Keras would refuse the layer, or one of the three has no such output.
+
     Examples
     --------
-    >>> plot_paddings(6, 3, to=2).description[-60:]
+    >>> plot_paddings(6, 3, at=2).description[-60:]
     'Output 2 of the last layer reads inputs 0 1 2 (3 positions).'
     """
-    whole("length", length, at_least=1)
+    length = whole("length", length, at_least=1)
     words = []
-    with _styled(figsize=(9, 2.2)) as picture:
+    with styled(figsize=(9, 2.2)) as picture:
         for axes, padding in zip(picture.subplots(1, 3, sharex=True), ("valid", "same", "causal"), strict=True):
             layer = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate, "padding": padding}
-            words.append(_draw_connections(axes, length, [layer], to))
+            words.append(_draw_connections(axes, length, [layer], at))
             axes.set_title(f'padding="{padding}"')
     picture.description = " ".join(words)
     return picture
@@ -183,20 +199,21 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     Picture
         A row an output channel, a column an input channel; a dark cell is a connection, with the letter of its group.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is not a whole one of at least 1, or the groups do not divide the channels.
+
     Examples
     --------
     >>> print(plot_groups(4, 2, 2).description)
     4 input channels, 2 filters, 2 groups. Output channel 0 reads input channels 0 1; 1 reads 2 3. 4 of 8 connections.
     """
-    for name, value in (("in_channels", in_channels), ("filters", filters), ("groups", groups)):
-        whole(name, value, at_least=1)
-    if in_channels % groups or filters % groups:
-        raise ValueError(
-            f"in_channels={in_channels} and filters={filters}: expected multiples of groups={groups}, as in Keras."
-        )
+    in_channels, filters = whole("in_channels", in_channels, at_least=1), whole("filters", filters, at_least=1)
+    groups = check_groups(groups, in_channels, filters)
     group_of_input = np.arange(in_channels) // (in_channels // groups)
     group_of_output = np.arange(filters) // (filters // groups)
-    with _styled(figsize=(1.2 + 0.5 * in_channels, 0.9 + 0.45 * filters)) as picture:
+    with styled(figsize=(1.2 + 0.5 * in_channels, 0.9 + 0.45 * filters)) as picture:
         axes = picture.subplots()
         connected = group_of_output[:, np.newaxis] == group_of_input
         image = _cells(axes, np.where(connected, 0.0, 1.0), cmap="Blues_r", vmin=0, vmax=1)
@@ -216,121 +233,23 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     return picture
 
 
-def plot_maps(
-    maps: Sequence[npt.ArrayLike] | npt.NDArray[Any],
-    titles: Sequence[object],
-    *,
-    diverging: bool = False,
-    columns: int = 8,
-) -> Picture:
-    """Draw images of numbers side by side on one scale: kernels, feature maps, filtered photographs.
-
-    Parameters
-    ----------
-    maps : sequence of array-like, each of shape (rows, columns)
-        What to draw.
-    titles : sequence
-        One for each map.
-    diverging : bool
-        True draws values below 0 in blue and above 0 in red on a scale symmetric about 0, as suits weights. False draws
-        from light to dark on a scale from the lowest to the highest value.
-    columns : int
-        Maps in a row.
-
-    Returns
-    -------
-    Picture
-        With one colour bar for all. Its description gives, for each map, lowest, mean and highest value.
-
-    Examples
-    --------
-    >>> print(plot_maps([[[0, 1], [2, 3]]], ["a ramp"]).description)
-    1 maps on one scale from 0.00 to 3.00, as lowest / mean / highest: a ramp 0.00 / 1.50 / 3.00.
-    """
-    arrays = [np.asarray(values, dtype=np.float64) for values in maps]
-    if not arrays or len(titles) != len(arrays) or any(array.ndim != 2 for array in arrays):
+def _check_layer(name: str, layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a layer, those with Keras's defaults included, or say what is wrong with them."""
+    defaults = {"strides": 1, "padding": "valid", "dilation_rate": 1}
+    if not isinstance(layer, Mapping) or "kernel_size" not in layer or layer.keys() - defaults - {"kernel_size"}:
         raise ValueError(
-            f"maps has {len(arrays)} entries of shapes {sorted({array.shape for array in arrays})} and {len(titles)} "
-            "titles; expected at least one map of shape (rows, columns), and a title for each."
+            f"{name}={brief(repr(layer))}: expected a mapping with kernel_size and, if need be, {', '.join(defaults)}."
         )
-    low, high = min(array.min() for array in arrays), max(array.max() for array in arrays)
-    if diverging:
-        high = max(abs(low), abs(high))
-        low = -high
-    columns = min(whole("columns", columns, at_least=1), len(arrays))
-    rows = -(-len(arrays) // columns)
-    side = min(9 / columns, 3.5)
-    ratio = float(np.mean([array.shape[0] / array.shape[1] for array in arrays]))
-    words = []
-    with _styled(figsize=(side * columns + 0.8, rows * (side * ratio + 0.35))) as picture:
-        grid = picture.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, array, title in zip(grid.flat, arrays, titles, strict=False):
-            image = axes.imshow(array, cmap="RdBu_r" if diverging else "gray_r", vmin=low, vmax=high)
-            axes.set_title(str(title), loc="center", weight="normal", fontsize="small")
-            drawn = np.asarray(image.get_array())
-            extent = " / ".join(_short(value) for value in (drawn.min(), drawn.mean(), drawn.max()))
-            words.append(f"{axes.get_title()} {extent}")
-        picture.colorbar(image, ax=grid, fraction=0.03)
-    picture.description = (
-        f"{len(arrays)} maps on one scale from {_short(low)} to {_short(high)}, as lowest / mean / highest: "
-        f"{', '.join(words)}."
-    )
-    return picture
+    return defaults | dict(layer)
 
 
-def plot_signals(signals: Mapping[str, npt.ArrayLike], *, xlabel: str = "step", ylabel: str = "value") -> Picture:
-    """Draw signals over their steps, each with its name, line style and marker.
-
-    Parameters
-    ----------
-    signals : mapping of str to array-like, each of shape (steps,)
-        At most five, to be told apart without colour; NaN leaves a gap.
-    xlabel, ylabel : str
-        Names of the axes.
-
-    Returns
-    -------
-    Picture
-        Its description gives, for each signal, lowest, mean and highest value and the step of the highest.
-
-    Examples
-    --------
-    >>> print(plot_signals({"a bump": [0, 0, 1, 0]}).description)
-    Signals over 4 steps: a bump from 0.00 to 1.00, highest at step 2, mean 0.25.
-    """
-    looks = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ((0, (5, 1)), "v"))
-    if not 1 <= len(signals) <= len(looks) or any(np.ndim(values) != 1 for values in signals.values()):
-        raise ValueError(f"signals holds {len(signals)}; expected 1 to {len(looks)} of shape (steps,) each.")
-    words, steps = [], 0
-    with _styled(figsize=(9, 3.2)) as picture:
-        axes = picture.subplots()
-        for (name, values), (dashes, marker) in zip(signals.items(), looks, strict=False):
-            heights = np.asarray(values, dtype=np.float64)
-            every = max(1, len(heights) // 20)
-            (line,) = axes.plot(heights, linestyle=dashes, marker=marker, markersize=4, markevery=every, label=name)
-            drawn = np.asarray(line.get_ydata())
-            steps = max(steps, len(drawn))
-            words.append(
-                f"{line.get_label()} from {_short(np.nanmin(drawn))} to {_short(np.nanmax(drawn))}, highest at step "
-                f"{np.nanargmax(drawn)}, mean {_short(np.nanmean(drawn))}"
-            )
-        axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    picture.description = f"Signals over {steps} steps: {'; '.join(words)}."
-    return picture
-
-
-def _draw_connections(axes: Axes, length: int, layers: Sequence[Mapping[str, Any]], to: int) -> str:
+def _draw_connections(axes: Axes, length: int, layers: Sequence[dict[str, Any]], at: int) -> str:
     """Draw the connections of a stack of layers, and say what the chosen output reads."""
     lengths, edges, words = [length], [], []
-    for number, layer in enumerate(layers, 1):
-        options = {"strides": 1, "padding": "valid", "dilation_rate": 1, **layer}
+    for number, options in enumerate(layers, 1):
         size = options.pop("kernel_size")
-        before, _ = pad_amounts(lengths[-1], size, **options)
-        ones = np.ones((1, lengths[-1], 1)), np.ones((size, 1, 1))
-        lengths.append(convolve(*ones, **options).shape[1])
+        before, _ = conv_padding(lengths[-1], size, **options)
+        lengths.append(conv_output_length(lengths[-1], size, **options))
         edges.append(
             {
                 (place, options["strides"] * place + options["dilation_rate"] * tap - before)
@@ -341,9 +260,10 @@ def _draw_connections(axes: Axes, length: int, layers: Sequence[Mapping[str, Any
             f"layer {number}: kernel {size}, strides {options['strides']}, dilation {options['dilation_rate']}, "
             f"padding {options['padding']}, {lengths[-1]} outputs"
         )
-    if not -lengths[-1] <= to < lengths[-1]:
-        raise ValueError(f"to={to}: the last layer has {lengths[-1]} outputs; expected one of them, counted from 0.")
-    chosen = range(lengths[-1])[to]
+    at = whole("at", at, at_least=-lengths[-1])
+    if at >= lengths[-1]:
+        raise ValueError(f"at={at}: the last layer has {lengths[-1]} outputs; expected one of them, counted from 0.")
+    chosen = range(lengths[-1])[at]
     padded = [{source for _, source in between} for between in edges] + [set[int]()]
     has_padding = any(not set(range(count)) >= read for count, read in zip(lengths, padded, strict=True))
     reached = {chosen}
@@ -373,11 +293,6 @@ def _draw_connections(axes: Axes, length: int, layers: Sequence[Mapping[str, Any
 
 def _by(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
-
-
-def _short(value: Any) -> str:
-    """A number with two decimals, never a negative zero."""
-    return f"{round(float(value), 2) + 0.0:.2f}"
 
 
 def _number(value: Any) -> str:

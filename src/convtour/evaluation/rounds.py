@@ -1,0 +1,159 @@
+"""Who trains what, and when: folds cut into rounds so that all workers have work until the end, run by joblib."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+import warnings
+
+from convtour.evaluation.state import Array, FoldError, Job, Part, Progress, Report, Rows
+from convtour.evaluation.worker import load_keras, train_part
+from joblib import Parallel, delayed
+from joblib._parallel_backends import LokyBackend
+from joblib.executor import get_memmapping_executor
+
+
+def plan(epochs_left: Sequence[int], n_workers: int) -> list[tuple[tuple[int, ...], int]]:
+    """Share folds among workers so that all end at about the same time.
+
+    McNaughton's wrap-around rule: the folds are laid end to end and cut into as many equal stretches as there are
+    workers, one for each. A fold that is cut begins in one stretch's head and ends in the tail of the one before. No
+    schedule ends sooner. All stretches are then cut wherever one of them changes folds.
+
+    Parameters
+    ----------
+    epochs_left : sequence of int
+        Epochs that each fold has yet to run; not all 0.
+    n_workers : int
+        Number of workers.
+
+    Returns
+    -------
+    list of (tuple of int, int)
+        Rounds, one after the other: the folds that are trained at the same time, at most one for each worker, and for
+        how many epochs.
+
+    References
+    ----------
+    McNaughton, "Scheduling with deadlines and loss functions", 1959.
+
+    Examples
+    --------
+    Five folds of 10 epochs for two workers: the third fold is cut, and both workers have 25 epochs.
+
+    >>> plan([10, 10, 10, 10, 10], n_workers=2)
+    [((0, 2), 5), ((0, 3), 5), ((1, 3), 5), ((1, 4), 5), ((2, 4), 5)]
+    """
+    length = max(-(-sum(epochs_left) // n_workers), *epochs_left)
+    stretches, at = [], 0
+    for fold, left in enumerate(epochs_left):
+        first = at % length
+        tail = min(left, length - first)
+        stretches += [(first, first + tail, fold), (0, left - tail, fold)]  # the rest wraps around
+        at += left
+    cuts = sorted({hour for start, stop, _ in stretches for hour in (start, stop)})
+    return [
+        (tuple(fold for start, stop, fold in stretches if start <= begin and end <= stop), end - begin)
+        for begin, end in pairwise(cuts)
+    ]
+
+
+def start_workers(n_workers: int, backend: str | None, caller: int | None) -> Iterable[object]:
+    """Have processes of this machine load Keras while this one goes on; call off what is left by dropping the result.
+
+    The result is a generator that ends when all have done so.
+    """
+    parallel = _pool(n_workers, local=True, return_as="generator_unordered")
+    started: Iterable[object] = parallel(delayed(load_keras)(backend, caller) for _ in range(n_workers))
+    return started
+
+
+def _pool(n_workers: int, *, local: bool, **options: Any) -> Parallel:
+    """Make the Parallel that sends work to so many workers, single tasks, at once."""
+    if n_workers == 1 and local:
+        options["backend"] = _OneProcess()
+    return Parallel(n_jobs=max(2, n_workers), batch_size=1, pre_dispatch="all", **options)
+
+
+class _OneProcess(LokyBackend):  # type: ignore[misc]
+    """Loky with a single worker, for which joblib would take this process.
+
+    The number of threads of a Keras that runs cannot be changed any more, and with it not how it rounds.
+    """
+
+    def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
+        """Start one process, or keep one of those that are there; what joblib hears of is two."""
+        environment = self._prepare_worker_env(n_jobs=2)
+        self._workers = get_memmapping_executor(1, timeout=300, env=environment, context_id=parallel._id)
+        self.parallel = parallel
+        return 2
+
+
+def run(
+    job: Job,
+    splits: Sequence[tuple[Rows, Rows]],
+    progress: list[Progress],
+    x: Array,
+    y: Array,
+    *,
+    epochs: int,
+    n_workers: int,
+    at_once: bool,
+) -> Iterator[tuple[int, ...]]:
+    """Train all folds to their end, and yield those that have come further whenever some have.
+
+    Every epoch of a round is one call of joblib, which may send each of its folds to any worker; so a cluster of unlike
+    machines waits for its slowest in every epoch, as it would at the end of the round.
+
+    Parameters
+    ----------
+    job, splits, x, y
+        What to train, and on what.
+    progress : list of Progress
+        How far each fold has come. Kept up to date.
+    epochs : int
+        Epochs that each fold is to run.
+    n_workers : int
+        Number of workers to share the folds among.
+    at_once : bool
+        Run all epochs of a round in one call: for models that must be compiled anew in each.
+
+    Raises
+    ------
+    FoldError
+        If the training of a fold fails.
+    RuntimeError
+        If a worker is lost.
+    """
+    left = [epochs - fold.epochs for fold in progress]
+    one_thread = True
+    # Arrays are put in shared memory once for all calls of the same Parallel.
+    with _pool(n_workers, local=job.caller is not None) as parallel:
+        for folds, count in plan(left, n_workers) if any(left) else ():
+            step = count if at_once else 1
+            for _ in range(0, count, step):
+                parts = []
+                for fold in folds:
+                    start = progress[fold].epochs
+                    ends = start + step == epochs
+                    parts.append(Part(fold, start, start + step, ends, *splits[fold], progress[fold].variables))
+                try:
+                    reports: list[Report] = parallel(delayed(train_part)(job, part, x, y) for part in parts)
+                except FoldError:
+                    raise
+                except Exception as error:
+                    where = ", ".join(f"fold {part.fold + 1} in epoch {part.start + 1}" for part in parts)
+                    raise RuntimeError(
+                        f"A worker died that trained one of: {where}; perhaps for lack of memory: fewer workers, "
+                        "n_jobs=..., need less. With resume_dir=... all finished epochs are kept, and the same call "
+                        f"goes on from there. ({type(error).__name__}: {error})"
+                    ) from error
+                for fold, report in zip(folds, reports, strict=True):
+                    progress[fold] = progress[fold].after(report)
+                    one_thread &= report.one_thread
+                yield folds
+    if not one_thread:
+        warnings.warn(
+            "A worker had loaded Keras before, with threads of its own: the scores may differ in their last digits "
+            "from those of other workers. Fresh processes, as joblib's loky starts them, avoid that.",
+            stacklevel=4,
+        )

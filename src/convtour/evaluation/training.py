@@ -1,0 +1,271 @@
+"""One part of one fold, trained."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+import io
+import json
+import random
+import re
+import threading
+from types import FunctionType
+from typing import Any
+import warnings
+
+from convtour.evaluation.state import NOT_YET, Array, Job, ModelFunction, Part, Rows
+import keras
+import numpy as np
+
+# What TensorFlow is handed at once, many batches. The numbers do not depend on it.
+_BYTES_AT_ONCE = 8_000_000
+
+
+@dataclass
+class _Kept:
+    """A compiled model that this process has trained with, and may train with again."""
+
+    job: Job | None = None
+    model: Any = None
+    many_steps: "ManySteps | None" = None
+    description: str | None = None
+    folds: set[int] = field(default_factory=set)  # of the job, whose models are known to be like this one
+
+
+_kept = _Kept()
+
+
+def train(
+    part: Part, job: Job, model_fn: ModelFunction, x: Array, y: Array
+) -> tuple[list[dict[str, float]], bytes | None, Array]:
+    """Return loss and accuracy on both sides of the split for each epoch, and what is needed afterwards.
+
+    That is the variables of the model where the fold goes on, and the probabilities of what is held out where it ends.
+    """
+    # No gradients to keep, so four times as many samples fit where a training step does.
+    sizes = job.batch_size, 4 * job.batch_size
+    if part.variables is None or _kept.job != job or part.fold not in _kept.folds:
+        with own_random(job.seed + part.fold):
+            new = model_fn(x.shape[1:], y.shape[1])
+            make_variables(new, x, y)
+        _take(new, part.fold, job, sizes)
+    model, many_steps = _kept.model, _kept.many_steps
+    if part.variables is not None:
+        _restore(model, part.variables)
+    reports = []
+    for epoch in range(part.start, part.stop):
+        # The order depends on nothing that came before, so that a fold can go on in another process.
+        order = np.random.default_rng([job.seed, part.fold, epoch]).permutation(part.train)
+        last = part.ends and epoch + 1 == part.stop
+        if many_steps is not None:
+            trained = many_steps.walk(many_steps.train_on_batch, x, y, order, sizes[0])
+            if last:
+                model.optimizer.finalize_variable_values(model.trainable_variables)  # as fit does when it ends
+            tested = many_steps.walk(many_steps.test_on_batch, x, y, part.held_out, sizes[1])
+        else:
+            fit = model.fit(Batches(x, y, order, sizes[0]), shuffle=False, verbose=0)
+            trained = {name: values[-1] for name, values in fit.history.items()}
+            tested = model.evaluate(Batches(x, y, part.held_out, sizes[1]), return_dict=True, verbose=0)
+        logs = {name: float(value) for name, value in sorted(trained.items())}
+        reports.append(logs | {f"val_{name}": float(value) for name, value in sorted(tested.items())})
+    if part.ends:
+        batches = Batches(x, y, part.held_out, sizes[1])
+        probabilities = [model.predict_on_batch(batches[index][0]) for index in range(len(batches))]
+        return reports, None, np.concatenate(probabilities)
+    return reports, _packed(model), NOT_YET
+
+
+@contextmanager
+def own_random(seed: int) -> Iterator[None]:
+    """Start all random states from a seed, and have this thread draw from ``random`` undisturbed.
+
+    Keras draws the seed of every initializer from Python's module ``random``, which belongs to the whole process: what
+    another thread draws meanwhile (a Dask worker has one that does) must not change the weights. So the functions of
+    ``random`` draw from a generator of this thread's own, and for other threads as before.
+    """
+    own, thread = random.Random(), threading.get_ident()
+    shared = {name: function for name, function in vars(random).items() if hasattr(own, name) and callable(function)}
+
+    def one_of(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **named: (ours if threading.get_ident() == thread else theirs)(*args, **named)
+
+    vars(random).update({name: one_of(getattr(own, name), theirs) for name, theirs in shared.items()})
+    try:
+        keras.utils.set_random_seed(seed)
+        yield
+    finally:
+        vars(random).update(shared)
+
+
+def make_variables(model: keras.Model, x: Array, y: Array) -> None:
+    """Make all that a compiled model remembers: one without Input has no weights before its first batch."""
+    eager, model.run_eagerly = model.run_eagerly, True
+    model.test_on_batch(x[:1], y[:1])
+    model.run_eagerly = eager
+    model.make_test_function(force=True)
+    model.optimizer.build(model.trainable_variables)
+
+
+def _take(model: keras.Model, fold: int, job: Job, sizes: tuple[int, int]) -> None:
+    """Keep a new model; or only its variables, in the compiled one of before, if that is just like it."""
+    description = describe_model(model)
+    same = description is not None and _kept.description == description
+    if same and _kept.job is not None and job.epsilon == _kept.job.epsilon and job.batch_size == _kept.job.batch_size:
+        _restore(_kept.model, _packed(model))
+        _kept.folds = {fold} | (_kept.folds if _kept.job == job else set())
+        _kept.job = job
+        return
+    _kept.job, _kept.model, _kept.description = job, model, description
+    _kept.folds = set() if description is None else {fold}
+    _kept.many_steps = ManySteps(model, *sizes) if trains_many_steps(model) else None
+
+
+def describe_model(model: keras.Model) -> str | None:
+    """All that tells a model from another but its weights, as text; None where code that is not Keras's has a part.
+
+    Code could not be told from what it was before an edit, and what it remembers is not known.
+    """
+    if type(model).__module__.split(".")[0] != "keras":
+        return None
+    with warnings.catch_warnings(action="ignore"):  # Keras warns of lambdas, as of files to load
+        try:
+            text = json.dumps([model.get_config(), model.get_compile_config()])
+        except (NotImplementedError, OSError, TypeError, ValueError):  # what has no configuration is not Keras's
+            return None
+    whose = set(re.findall(r'"module": "([^".]*)', text))
+    if whose - {"keras"} or re.search(r'"(registered_name|module)": "(?!keras|Functional)|"value": \["[^"]*\\n"', text):
+        return None  # an object of a class, or a function, that is not Keras's; or the code of a lambda
+    for layer in model._flatten_layers():  # a function that has the name of one of Keras's is written as that
+        for part in vars(layer).values():
+            if isinstance(part, FunctionType) and not part.__module__.startswith("keras."):
+                return None
+    # Keras numbers names through the process: conv2d, conv2d_1. Here they are numbered in the order of the text.
+    numbers: dict[str, dict[str, int]] = {}
+
+    def number(name: re.Match[str]) -> str:
+        seen = numbers.setdefault(name[1], {})
+        return f'"{name[1]}#{seen.setdefault(name[0], len(seen))}"'
+
+    return re.sub(r'"([a-z][a-z0-9_]*?)(?:_\d+)?"', number, text)
+
+
+def use_settings(job: Job) -> None:
+    """Set Keras as it is set where the call came from."""
+    keras.config.set_floatx(job.floatx)
+    keras.config.set_epsilon(job.epsilon)
+    keras.config.set_image_data_format(job.image_data_format)
+    keras.config.set_dtype_policy(job.dtype_policy)
+
+
+def trains_many_steps(model: keras.Model) -> bool:
+    """Whether a model can be trained many steps at a time here; if not, refuse what `fit` would do differently."""
+    own = any(
+        getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name)
+        for name in ("train_step", "test_step", "compute_metrics")
+    )
+    answer = keras.backend.backend() == "tensorflow" and not (
+        model.run_eagerly or model.jit_compile or own or has_gpu()
+    )
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if optimizer.use_ema and not answer:
+        raise ValueError(
+            "use_ema=True: the averages stay apart from the weights until the last epoch only on TensorFlow without a "
+            "GPU, for a model that has no training of its own and neither run_eagerly nor jit_compile."
+        )
+    return answer
+
+
+class ManySteps(keras.Model):  # type: ignore[misc]
+    """Train and test another model on many batches in a step of this one, without going back to Python between them.
+
+    What runs is the other model's own step, so the numbers are those of its `fit` and `evaluate`. These would hand
+    over the batches through an iterator of TensorFlow's, which may take a second to go away after every epoch.
+    """
+
+    def __init__(self, model: keras.Model, train_size: int, test_size: int) -> None:
+        super().__init__()
+        self._model, self._train_size, self._test_size = model, train_size, test_size
+        self.compile(optimizer=None, jit_compile=False)
+
+    def train_step(self, data: tuple[Any, Any, None]) -> dict[str, Any]:
+        """Run the other model's training step on one batch of the rows after the other."""
+        return self._each(self._model.train_step, self._train_size, data)
+
+    def test_step(self, data: tuple[Any, Any, None]) -> dict[str, Any]:
+        """Run the other model's test step on one batch of the rows after the other."""
+        return self._each(self._model.test_step, self._test_size, data)
+
+    def reset_metrics(self) -> None:
+        """Keep what the metrics of the other model hold, since an epoch is more than one call."""
+
+    def walk(self, call: Callable[..., object], x: Array, y: Array, rows: Rows, batch_size: int) -> dict[str, Any]:
+        """Call with pieces of whole batches, as large as should be copied at once; what the metrics then hold."""
+        self._model.reset_metrics()
+        steps = max(1, _BYTES_AT_ONCE // (batch_size * (x[0].nbytes + y[0].nbytes)))
+        pieces = Batches(x, y, rows, steps * batch_size)
+        for index in range(len(pieces)):
+            call(*pieces[index])
+        result: dict[str, Any] = self._model.get_metrics_result()
+        return result
+
+    @staticmethod
+    def _each(step: Callable[..., Any], size: int, data: tuple[Any, Any, None]) -> dict[str, Any]:
+        x, y, _ = data
+        rows = keras.ops.shape(x)[0]
+
+        def one_batch(start: Any) -> tuple[Any]:
+            stop = start + size
+            step((x[start:stop], y[start:stop]))
+            return (stop,)
+
+        keras.ops.while_loop(lambda start: start < rows, one_batch, (0,))
+        return {}
+
+
+def has_gpu() -> bool:
+    """Whether Keras computes on a GPU."""
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except Exception:  # Keras on JAX raises where there is none, and Keras on PyTorch has no such list
+        return False
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Some rows of two arrays, in a given order, a batch at a time; the arrays themselves are never copied."""
+
+    def __init__(self, x: Array, y: Array, rows: Rows, batch_size: int) -> None:
+        super().__init__()
+        self._x, self._y, self._rows, self._batch_size = x, y, rows, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Array, Array]:
+        rows = self._rows[index * self._batch_size : (index + 1) * self._batch_size]
+        return _floatx(self._x[rows]), _floatx(self._y[rows])
+
+
+def _floatx(values: Array) -> Array:
+    """Convert real numbers to Keras's type, as `fit` converts whole arrays."""
+    return values.astype(keras.config.floatx(), copy=False) if values.dtype.kind == "f" else values
+
+
+def variables_of(model: keras.Model) -> Sequence[keras.Variable]:
+    """All that a model and its optimizer remember, random states included."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _packed(model: keras.Model) -> bytes:
+    """The values of all variables, as bytes: joblib would put arrays in shared memory and leave them there."""
+    buffer = io.BytesIO()
+    np.savez(buffer, *[keras.ops.convert_to_numpy(variable) for variable in variables_of(model)])
+    return buffer.getvalue()
+
+
+def _restore(model: keras.Model, packed: bytes) -> None:
+    variables = variables_of(model)
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        values = [arrays[name] for name in arrays.files]
+    if [variable.shape for variable in variables] != [value.shape for value in values]:
+        raise ValueError("model_fn did not build the same model again; it must depend on nothing but its arguments.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value.view(variable.dtype) if value.dtype.kind == "V" else value)

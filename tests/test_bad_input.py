@@ -1,0 +1,358 @@
+"""Bad input, for every public function: refused by the function itself, in words that name the argument."""
+
+from collections.abc import Callable
+import inspect
+from pathlib import Path
+import re
+import tempfile
+from types import SimpleNamespace
+from typing import Any
+
+import convtour
+import keras
+import numpy as np
+import pytest
+from sklearn.model_selection import GroupKFold
+
+PACKAGE = Path(convtour.__file__).parent
+# What is called wrongly on purpose has no types here.
+tour: Any = convtour
+# Both run other functions of the table, or take no arguments.
+ELSEWHERE = {"run_test_harness", "check_machine"}
+
+FOLDER = tempfile.TemporaryDirectory()
+RAGGED = [[1, 2], [3]]
+NAN, INFINITE = [[1.0, np.nan]], [[1.0, np.inf]]
+LETTERS = np.full((1, 9, 2), "a")
+STRUCTURED = np.zeros((1, 9, 2), [("red", "u1"), ("green", "u1")])
+INPUTS, KERNEL = np.ones((1, 9, 2)), np.ones((3, 2, 4))
+X, Y = np.zeros((12, 8, 1), "float32"), np.eye(2)[np.arange(12) % 2]
+HISTORY = SimpleNamespace(history={name: [0.5, 0.6] for name in ("loss", "val_loss", "accuracy", "val_accuracy")})
+NO_INPUT = keras.Sequential([keras.layers.Dense(1)])
+
+
+def npz(**changes: Any) -> str:
+    """A file in the layout of Keras's mnist.npz, but for the changes."""
+    digits = np.zeros((2, 28, 28), "uint8"), np.zeros(2, int)
+    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), 2 * digits, strict=True)) | changes
+    handle = tempfile.NamedTemporaryFile(dir=FOLDER.name, suffix=".npz", delete=False)  # noqa: SIM115
+    with handle:
+        np.savez(handle, **arrays)
+    return handle.name
+
+
+def history(**changes: Any) -> Any:
+    return SimpleNamespace(history={**HISTORY.history, **changes})
+
+
+def not_compiled(input_shape: Any, num_classes: Any) -> keras.Model:
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(num_classes)])
+
+
+def branched() -> keras.Model:
+    inputs = keras.Input((8, 1))
+    return keras.Model(inputs, keras.layers.Add()([inputs, keras.layers.ReLU()(inputs)]))
+
+
+Case = tuple[str, Callable[[], object], str]
+TABLE: dict[str, list[Case]] = {
+    "load_dataset": [
+        ("a number", lambda: tour.load_dataset(3), "source"),
+        ("a list", lambda: tour.load_dataset(["sample"]), "source"),
+        ("no such file", lambda: tour.load_dataset("absent.npz"), "source"),
+        ("a name too long for the system", lambda: tour.load_dataset("a" * 256), "source"),
+        ("a folder", lambda: tour.load_dataset(FOLDER.name), "source"),
+        ("times for labels", lambda: tour.load_dataset(npz(y_train=np.zeros(2, "m8[s]"))), "y_train"),
+        ("objects for labels", lambda: tour.load_dataset(npz(y_test=np.array([{}, 1]))), "y_test"),
+        ("floats for labels", lambda: tour.load_dataset(npz(y_test=np.zeros(2))), "y_test"),
+        ("labels beyond 9", lambda: tour.load_dataset(npz(y_test=np.array([0, 10]))), "y_test"),
+        ("a structured array", lambda: tour.load_dataset(npz(x_train=STRUCTURED)), "x_train"),
+        ("images of floats", lambda: tour.load_dataset(npz(x_test=np.zeros((2, 28, 28)))), "x_test"),
+    ],
+    "prep_pixels": [
+        ("rows of different lengths", lambda: tour.prep_pixels(RAGGED, [1]), "train"),
+        ("strings", lambda: tour.prep_pixels(["a"], [1]), "train"),
+        ("None", lambda: tour.prep_pixels([1], None), "test"),
+        ("floats", lambda: tour.prep_pixels([1], [0.5]), "test"),
+        ("times", lambda: tour.prep_pixels(np.zeros(2, "m8[s]"), [1]), "train"),
+        ("negative numbers", lambda: tour.prep_pixels([1], [-1]), "test"),
+    ],
+    "define_model": [
+        ("a number", lambda: tour.define_model(28), "input_shape"),
+        ("a batch axis", lambda: tour.define_model((None, 28, 28, 1)), "input_shape"),
+        ("no positions", lambda: tour.define_model((3,)), "input_shape"),
+        ("too short", lambda: tour.define_model((3, 28, 1)), "input_shape"),
+        ("one class", lambda: tour.define_model((8, 1), 1), "num_classes"),
+        ("a float", lambda: tour.define_model((8, 1), 2.0), "num_classes"),
+        ("a bool", lambda: tour.define_model((8, 1), True), "num_classes"),
+    ],
+    "evaluate_model": [
+        ("strings", lambda: tour.evaluate_model([["a"]] * 12, Y), "data_x"),
+        ("rows of different lengths", lambda: tour.evaluate_model(RAGGED, Y), "data_x"),
+        ("NaN", lambda: tour.evaluate_model(X * np.nan, Y), "data_x"),
+        ("infinite values", lambda: tour.evaluate_model(X + np.inf, Y), "data_x"),
+        ("no samples", lambda: tour.evaluate_model(X[:0], Y[:0]), "n_folds"),
+        ("other lengths", lambda: tour.evaluate_model(X, Y[:5]), "data_y"),
+        ("labels that are not one-hot", lambda: tour.evaluate_model(X, Y.argmax(axis=1)), "data_y"),
+        ("None", lambda: tour.evaluate_model(X, None), "data_y"),
+        ("one fold", lambda: tour.evaluate_model(X, Y, 1), "n_folds"),
+        ("more folds than samples", lambda: tour.evaluate_model(X, Y, 13), "n_folds"),
+        ("a float", lambda: tour.evaluate_model(X, Y, 2.0), "n_folds"),
+        ("no epochs", lambda: tour.evaluate_model(X, Y, 2, epochs=0), "epochs"),
+        ("a string", lambda: tour.evaluate_model(X, Y, 2, epochs="3"), "epochs"),
+    ],
+    "cross_validate": [
+        ("one signal", lambda: tour.cross_validate(X[0, :, 0], Y), "x"),
+        ("complex numbers", lambda: tour.cross_validate(X + 1j, Y), "x"),
+        ("a string of folds", lambda: tour.cross_validate(X, Y, cv="five"), "cv"),
+        ("a fraction of a fold", lambda: tour.cross_validate(X, Y, cv=2.5), "cv"),
+        ("no pairs", lambda: tour.cross_validate(X, Y, cv=[]), "cv"),
+        ("samples in both parts", lambda: tour.cross_validate(X, Y, cv=[([0, 1], [1, 2])]), "cv"),
+        ("rows that are not there", lambda: tour.cross_validate(X, Y, cv=[([0, 1], [99])]), "cv"),
+        ("too few groups", lambda: tour.cross_validate(X, Y, cv=GroupKFold(3), groups=[0] * 12), "cv"),
+        ("groups of other samples", lambda: tour.cross_validate(X, Y, groups=[1, 2]), "groups"),
+        ("no batch", lambda: tour.cross_validate(X, Y, batch_size=0), "batch_size"),
+        ("half a batch", lambda: tour.cross_validate(X, Y, batch_size=0.5), "batch_size"),
+        ("a negative seed", lambda: tour.cross_validate(X, Y, seed=-1), "seed"),
+        ("a seed beyond 32 bits", lambda: tour.cross_validate(X, Y, seed=2**32), "seed"),
+        ("no workers", lambda: tour.cross_validate(X, Y, n_jobs=0), "n_jobs"),
+        ("a string of workers", lambda: tour.cross_validate(X, Y, n_jobs="all"), "n_jobs"),
+        ("a number", lambda: tour.cross_validate(X, Y, resume_dir=3), "resume_dir"),
+        ("no path", lambda: tour.cross_validate(X, Y, resume_dir="a\0b"), "resume_dir"),
+        ("a built-in class", lambda: tour.cross_validate(X, Y, model_fn=dict), "model_fn"),
+        ("groups of different lengths", lambda: tour.cross_validate(X, Y, groups=[[1], [2, 3]]), "groups"),
+        ("no folder", lambda: tour.cross_validate(X, Y, resume_dir=""), "resume_dir"),
+        ("a model", lambda: tour.cross_validate(X, Y, model_fn=NO_INPUT), "model_fn"),
+        ("a function without arguments", lambda: tour.cross_validate(X, Y, model_fn=lambda: None), "model_fn"),
+        ("a model that is not compiled", lambda: tour.cross_validate(X, Y, model_fn=not_compiled), "model_fn"),
+    ],
+    "plot_folds": [
+        ("one sample", lambda: tour.plot_folds(1, 2), "n_samples"),
+        ("a string", lambda: tour.plot_folds("20"), "n_samples"),
+        ("one fold", lambda: tour.plot_folds(6, 1), "n_folds"),
+        ("more folds than samples", lambda: tour.plot_folds(3, 4), "n_folds"),
+        ("a float", lambda: tour.plot_folds(6, 2.0), "n_folds"),
+    ],
+    "summarize_diagnostics": [
+        ("all that evaluate_model returns", lambda: tour.summarize_diagnostics(([0.5], [HISTORY])), "histories"),
+        ("one history alone", lambda: tour.summarize_diagnostics(HISTORY), "histories"),
+        ("scores", lambda: tour.summarize_diagnostics([0.5, 0.6]), "histories"),
+        ("none", lambda: tour.summarize_diagnostics([]), "histories"),
+        (
+            "no epochs",
+            lambda: tour.summarize_diagnostics([history(**{name: [] for name in HISTORY.history})]),
+            "histories",
+        ),
+        ("a missing curve", lambda: tour.summarize_diagnostics([SimpleNamespace(history={1: [2]})]), "histories"),
+        ("other lengths", lambda: tour.summarize_diagnostics([HISTORY, history(loss=[1])]), "histories"),
+        ("strings", lambda: tour.summarize_diagnostics([history(loss=["a", "b"])]), "histories"),
+        ("NaN", lambda: tour.summarize_diagnostics([history(loss=[1, np.nan])]), "histories"),
+        ("half a decimal", lambda: tour.summarize_diagnostics([HISTORY], decimals=0.5), "decimals"),
+        ("negative decimals", lambda: tour.summarize_diagnostics([HISTORY], decimals=-1), "decimals"),
+    ],
+    "summarize_performance": [
+        ("all that evaluate_model returns", lambda: tour.summarize_performance(([0.5], [HISTORY])), "scores"),
+        ("strings", lambda: tour.summarize_performance(["0.5"]), "scores"),
+        ("NaN", lambda: tour.summarize_performance([0.5, np.nan]), "scores"),
+        ("percent", lambda: tour.summarize_performance(98.0 + np.zeros(5000)), "scores"),
+        ("None", lambda: tour.summarize_performance(None), "scores"),
+    ],
+    "conv_output_length": [
+        ("a float", lambda: tour.conv_output_length(28.0, 3), "length"),
+        ("a negative length", lambda: tour.conv_output_length(-1, 3), "length"),
+        ("a tuple", lambda: tour.conv_output_length(28, (3,)), "kernel_size"),
+        ("a kernel too long", lambda: tour.conv_output_length(2, 3), "kernel_size"),
+        ("a bool", lambda: tour.conv_output_length(28, 3, strides=True), "strides"),
+        ("a number of zeros", lambda: tour.conv_output_length(28, 3, padding=3), "padding"),
+        ("None", lambda: tour.conv_output_length(28, 3, dilation_rate=None), "dilation_rate"),
+    ],
+    "conv_output_shape": [
+        ("a number", lambda: tour.conv_output_shape(28, 2, 3), "input_shape"),
+        ("a string", lambda: tour.conv_output_shape("28", 2, 3), "input_shape"),
+        ("bytes", lambda: tour.conv_output_shape(b"abcd", 2, 3), "input_shape"),
+        ("a set", lambda: tour.conv_output_shape({4, 28, 1}, 2, 3), "input_shape"),
+        ("an empty sequence", lambda: tour.conv_output_shape((), 2, 3), "input_shape"),
+        ("thousands of axes", lambda: tour.conv_output_shape(range(5000), 2, 3), "input_shape"),
+        ("floats", lambda: tour.conv_output_shape((None, 28.0, 1), 2, 3), "input_shape"),
+        ("unknown channels", lambda: tour.conv_output_shape((None, 28, None), 2, 3), "input_shape"),
+        ("None", lambda: tour.conv_output_shape((None, 28, 1), None, 3), "filters"),
+        ("a string for a kernel", lambda: tour.conv_output_shape((None, 28, 1), 2, "3"), "kernel_size"),
+        ("an empty kernel", lambda: tour.conv_output_shape((None, 28, 1), 2, ()), "kernel_size"),
+        ("a bool", lambda: tour.conv_output_shape((None, 28, 1), 2, True), "kernel_size"),
+        ("a float", lambda: tour.conv_output_shape((None, 28, 1), 2, 3, rank=1.0), "rank"),
+        ("a dictionary", lambda: tour.conv_output_shape((None, 28, 1), 2, 3, strides={1: 1}), "strides"),
+        ("no format", lambda: tour.conv_output_shape((None, 28, 1), 2, 3, data_format=None), "data_format"),
+        ("groups that do not divide", lambda: tour.conv_output_shape((None, 28, 3), 4, 3, groups=2), "groups"),
+    ],
+    "conv_params": [
+        ("None", lambda: tour.conv_params(None, 2, (3, 3)), "in_channels"),
+        ("a negative number", lambda: tour.conv_params(-1, 2, (3, 3)), "in_channels"),
+        ("no filters", lambda: tour.conv_params(3, 0, (3, 3)), "filters"),
+        ("None for a kernel", lambda: tour.conv_params(3, 2, None), "kernel_size"),
+        ("a rank that is not said", lambda: tour.conv_params(3, 2, 3), "rank"),
+        ("a float", lambda: tour.conv_params(3, 2, 3, rank=2.0), "rank"),
+        ("a string", lambda: tour.conv_params(3, 2, 3, rank=2, use_bias="no"), "use_bias"),
+    ],
+    "conv_multiply_adds": [
+        ("None", lambda: tour.conv_multiply_adds(None, 2, 3), "input_shape"),
+        ("an unknown length", lambda: tour.conv_multiply_adds((1, None, 3), 2, 3), "input_shape"),
+        ("a fourth rank", lambda: tour.conv_multiply_adds((1, 9, 9, 9, 9, 3), 2, 3, rank=4), "rank"),
+        ("an unknown name", lambda: tour.conv_multiply_adds((1, 9, 3), 2, 3, padding="full"), "padding"),
+    ],
+    "pool_output_shape": [
+        ("a number", lambda: tour.pool_output_shape(28), "input_shape"),
+        ("a float", lambda: tour.pool_output_shape((None, 8, 1), 2.0), "pool_size"),
+        ("a window too long", lambda: tour.pool_output_shape((None, 8, 1), 9), "pool_size"),
+        ("strides of another rank", lambda: tour.pool_output_shape((None, 8, 1), 2, strides=(2, 2)), "strides"),
+        ("causal", lambda: tour.pool_output_shape((None, 8, 1), padding="causal"), "padding"),
+    ],
+    "receptive_field": [
+        ("one layer alone", lambda: tour.receptive_field((3, 1, 1)), "layers"),
+        ("a number", lambda: tour.receptive_field(3), "layers"),
+        ("strings", lambda: tour.receptive_field(["conv"]), "layers"),
+        ("two numbers", lambda: tour.receptive_field([(3, 1)]), "layers"),
+        ("a float", lambda: tour.receptive_field([(3.0, 1, 1)]), "layers"),
+        ("a stride of none", lambda: tour.receptive_field([(3, 0, 1)]), "strides"),
+    ],
+    "conv_padding": [
+        ("a string", lambda: tour.conv_padding("6", 3), "length"),
+        ("no kernel", lambda: tour.conv_padding(6, 0), "kernel_size"),
+        ("a number of zeros", lambda: tour.conv_padding(6, 3, padding=1), "padding"),
+    ],
+    "convolve": [
+        ("strings", lambda: tour.convolve(LETTERS, KERNEL), "inputs"),
+        ("None", lambda: tour.convolve(None, KERNEL), "inputs"),
+        ("rows of different lengths", lambda: tour.convolve(RAGGED, KERNEL), "inputs"),
+        ("a structured array", lambda: tour.convolve(STRUCTURED, KERNEL), "inputs"),
+        ("a symbolic tensor", lambda: tour.convolve(keras.Input((9, 2)), KERNEL), "inputs"),
+        ("no batch axis", lambda: tour.convolve(INPUTS[0], KERNEL), "inputs"),
+        ("complex numbers", lambda: tour.convolve(INPUTS, KERNEL + 1j), "kernel"),
+        ("an empty kernel", lambda: tour.convolve(INPUTS, KERNEL[:0]), "kernel"),
+        ("a bias too short", lambda: tour.convolve(INPUTS, KERNEL, [1]), "bias"),
+        ("a float", lambda: tour.convolve(INPUTS, KERNEL, strides=1.0), "strides"),
+        ("no format", lambda: tour.convolve(INPUTS, KERNEL, data_format=None), "data_format"),
+        ("a list", lambda: tour.convolve(INPUTS, KERNEL, groups=[1]), "groups"),
+    ],
+    "apply_over_batch_axes": [
+        ("a number", lambda: tour.apply_over_batch_axes(3, INPUTS, 1), "layer"),
+        ("the name of a layer", lambda: tour.apply_over_batch_axes("Conv2D", INPUTS, 1), "layer"),
+        ("a layer that returns nothing", lambda: tour.apply_over_batch_axes(lambda x: None, INPUTS, 1), "layer"),
+        ("strings", lambda: tour.apply_over_batch_axes(np.abs, LETTERS, 1), "inputs"),
+        ("None", lambda: tour.apply_over_batch_axes(np.abs, None, 1), "inputs"),
+        ("a shape alone", lambda: tour.apply_over_batch_axes(np.abs, SimpleNamespace(shape=(1, 2)), 1), "inputs"),
+        ("a float", lambda: tour.apply_over_batch_axes(np.abs, INPUTS, 1.0), "batch_axes"),
+        ("more than there are", lambda: tour.apply_over_batch_axes(np.abs, INPUTS, 4), "batch_axes"),
+    ],
+    "model_table": [
+        ("None", lambda: tour.model_table(None), "model"),
+        ("a layer", lambda: tour.model_table(keras.layers.Dense(1)), "model"),
+        ("the function that builds it", lambda: tour.model_table(tour.define_model), "model"),
+        ("a model without an input shape", lambda: tour.model_table(NO_INPUT), "model"),
+        ("a model with branches", lambda: tour.model_table(branched()), "model"),
+    ],
+    "explore_convolution": [
+        ("a float", lambda: tour.explore_convolution(rank=2.0), "rank"),
+        ("a bool", lambda: tour.explore_convolution(rank=True), "rank"),
+        ("an array", lambda: tour.explore_convolution(rank=np.array([1, 2])), "rank"),
+        ("a list", lambda: tour.explore_convolution(rank=[1]), "rank"),
+    ],
+    "plot_convolution": [
+        ("strings", lambda: tour.plot_convolution("abc", [1]), "inputs"),
+        ("rows of different lengths", lambda: tour.plot_convolution(RAGGED, [[1]]), "inputs"),
+        ("NaN", lambda: tour.plot_convolution(NAN, [[1]]), "inputs"),
+        ("nothing", lambda: tour.plot_convolution([], [1]), "inputs"),
+        ("another rank", lambda: tour.plot_convolution([1, 2], [[1]]), "kernel"),
+        ("infinite values", lambda: tour.plot_convolution([[1, 2]], INFINITE), "kernel"),
+        ("a number", lambda: tour.plot_convolution([1, 2], [1], at=1), "at="),
+        ("a float", lambda: tour.plot_convolution([1, 2], [1], at=[1.0]), "at="),
+        ("a negative place", lambda: tour.plot_convolution([1, 2], [1], at=[-1]), "at="),
+        ("beyond the output", lambda: tour.plot_convolution([1, 2], [1], at=[2]), "at="),
+        ("one for each axis", lambda: tour.plot_convolution([1, 2], [1], strides=(1,)), "strides"),
+    ],
+    "plot_connections": [
+        ("a float", lambda: tour.plot_connections(6.0, [{"kernel_size": 3}]), "length"),
+        ("no layers", lambda: tour.plot_connections(6, []), "layers"),
+        ("a number", lambda: tour.plot_connections(6, 3), "layers"),
+        ("one layer alone", lambda: tour.plot_connections(6, {"kernel_size": 3}), "layers"),
+        ("no kernel", lambda: tour.plot_connections(6, [{"strides": 2}]), "layers"),
+        ("an unknown key", lambda: tour.plot_connections(6, [{"kernel_size": 3, "groups": 2}]), "layers"),
+        ("numbers", lambda: tour.plot_connections(6, [(3, 1, 1)]), "layers"),
+        ("a string for a kernel", lambda: tour.plot_connections(6, [{"kernel_size": "3"}]), "kernel_size"),
+        ("half a place", lambda: tour.plot_connections(6, [{"kernel_size": 3}], at=0.5), "at="),
+        ("beyond the output", lambda: tour.plot_connections(6, [{"kernel_size": 3}], at=4), "at="),
+        ("before the output", lambda: tour.plot_connections(6, [{"kernel_size": 3}], at=-5), "at="),
+    ],
+    "plot_paddings": [
+        ("None", lambda: tour.plot_paddings(None, 3), "length"),
+        ("a float", lambda: tour.plot_paddings(6, 3.0), "kernel_size"),
+        ("a tuple", lambda: tour.plot_paddings(6, 3, at=(2,)), "at="),
+        ("strides beside dilation", lambda: tour.plot_paddings(6, 3, strides=2, dilation_rate=2), "strides"),
+    ],
+    "plot_groups": [
+        ("no channels", lambda: tour.plot_groups(0, 2, 1), "in_channels"),
+        ("a float", lambda: tour.plot_groups(4, 2.0, 1), "filters"),
+        ("no groups", lambda: tour.plot_groups(4, 2, 0), "groups"),
+        ("groups that do not divide", lambda: tour.plot_groups(4, 3, 2), "groups"),
+    ],
+    "plot_digits": [
+        ("strings", lambda: tour.plot_digits([["a"]], "a"), "images"),
+        ("rows of different lengths", lambda: tour.plot_digits([RAGGED], "a"), "images"),
+        ("NaN", lambda: tour.plot_digits([NAN], "a"), "images"),
+        ("no images", lambda: tour.plot_digits([], ""), "images"),
+        ("images without pixels", lambda: tour.plot_digits(np.zeros((1, 0, 4)), "a"), "images"),
+        ("beyond 1", lambda: tour.plot_digits(np.full((1, 4, 4), 2.0), "a"), "images"),
+        ("a number", lambda: tour.plot_digits(np.zeros((1, 4, 4)), 7), "titles"),
+        ("None", lambda: tour.plot_digits(np.zeros((1, 4, 4)), None), "titles"),
+        ("too few", lambda: tour.plot_digits(np.zeros((2, 4, 4)), ["a"]), "titles"),
+        ("no columns", lambda: tour.plot_digits(np.zeros((1, 4, 4)), "a", columns=0), "columns"),
+        ("half a column", lambda: tour.plot_digits(np.zeros((1, 4, 4)), "a", columns=0.5), "columns"),
+    ],
+    "plot_maps": [
+        ("a number", lambda: tour.plot_maps(3, "a"), "maps"),
+        ("strings", lambda: tour.plot_maps([[["a"]]], "a"), "maps"),
+        ("rows of different lengths", lambda: tour.plot_maps([RAGGED], "a"), "maps"),
+        ("NaN", lambda: tour.plot_maps([NAN], "a"), "maps"),
+        ("infinite values", lambda: tour.plot_maps([INFINITE], "a"), "maps"),
+        ("no maps", lambda: tour.plot_maps([], ""), "maps"),
+        ("an empty map", lambda: tour.plot_maps([[[]]], "a"), "maps"),
+        ("None", lambda: tour.plot_maps([[[1]]], None), "titles"),
+        ("a string", lambda: tour.plot_maps([[[1]]], "a", diverging="yes"), "diverging"),
+        ("no columns", lambda: tour.plot_maps([[[1]]], "a", columns=0), "columns"),
+    ],
+    "plot_signals": [
+        ("no mapping", lambda: tour.plot_signals([1, 2, 3]), "signals"),
+        ("none", lambda: tour.plot_signals({}), "signals"),
+        ("six", lambda: tour.plot_signals({name: [1] for name in "abcdef"}), "signals"),
+        ("strings", lambda: tour.plot_signals({"a": ["b"]}), "signals"),
+        ("a number", lambda: tour.plot_signals({"a": 1}), "signals"),
+        ("an empty signal", lambda: tour.plot_signals({"a": []}), "signals"),
+        ("nothing but gaps", lambda: tour.plot_signals({"a": [np.nan]}), "signals"),
+        ("infinite values", lambda: tour.plot_signals({"a": [1, np.inf]}), "signals"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        pytest.param(call, argument, id=f"{function}, {argument}: {case}")
+        for function, cases in TABLE.items()
+        for case, call, argument in cases
+    ],
+)
+def test_bad_input_is_refused_by_the_function_itself_in_words_that_name_the_argument(
+    call: Callable[[], object], argument: str
+) -> None:
+    with pytest.raises((ValueError, TypeError, FileNotFoundError)) as caught:
+        call()
+    message = str(caught.value)
+    assert re.search(rf"(?<!\w){re.escape(argument)}", message), message
+    assert len(message) <= 400, message
+    assert Path(caught.traceback[-1].path).is_relative_to(PACKAGE), f"{caught.traceback[-1].path} says: {message}"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_every_public_function_is_in_the_table() -> None:
+    functions = {name for name in tour.__all__ if inspect.isfunction(getattr(tour, name))}
+    assert TABLE.keys() == functions - ELSEWHERE
+    assert all(TABLE.values())

@@ -1,0 +1,410 @@
+"""A folder that keeps every finished epoch: an interrupted run goes on and ends with the same numbers."""
+
+from collections.abc import Iterator
+import contextlib
+import io
+import json
+import os
+from pathlib import Path
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+import warnings
+
+from convtour import cross_validate, define_model, evaluate_model
+from convtour.evaluation import cross_validation
+from convtour.evaluation.resume import ResumeFolder, read
+from convtour.evaluation.state import Progress
+import keras
+import numpy as np
+import psutil
+import pytest
+from tqdm import tqdm
+
+Bumps = tuple[np.ndarray, np.ndarray]
+Trained = tuple[list[float], list[keras.callbacks.History]]
+
+
+def same(result: Trained, other: Trained) -> bool:
+    """Whether two runs agree in every bit of every number."""
+    return result[0] == other[0] and [a.history for a in result[1]] == [b.history for b in other[1]]
+
+
+@pytest.fixture(scope="module")
+def half_done(bumps: Bumps, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a run that is interrupted after five of nine epochs."""
+    folder = tmp_path_factory.mktemp("half done")
+    save = ResumeFolder.save
+    saved: list[int] = []
+
+    def save_five(self: ResumeFolder, fold: int, progress: Progress) -> None:
+        if len(saved) == 5:
+            raise OSError("No space left on device")
+        save(self, fold, progress)
+        saved.append(fold)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ResumeFolder, "save", save_five)
+        with pytest.raises(OSError, match="No space left on device"):
+            evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, n_jobs=2, verbose=0)
+    assert len(saved) == 5
+    return folder
+
+
+@pytest.fixture
+def folder(half_done: Path, tmp_path: Path) -> Path:
+    for file in half_done.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+@contextlib.contextmanager
+def epochs_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The folds that are saved, an entry an epoch."""
+    save = ResumeFolder.save
+    saved: list[int] = []
+
+    def watched(self: ResumeFolder, fold: int, progress: Progress) -> None:
+        save(self, fold, progress)
+        saved.append(fold)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumeFolder, "save", watched)
+        yield saved
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    bumps: Bumps, trained: Trained, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with epochs_counted(monkeypatch) as run:
+        assert same(evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, n_jobs=1, verbose=0), trained)
+    assert len(run) == 4
+    with epochs_counted(monkeypatch) as run:
+        assert same(evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, verbose=0), trained)
+    assert not run
+    assert sorted(file.name for file in folder.iterdir()) == ["fold-1.npz", "fold-2.npz", "fold-3.npz"]
+
+
+def test_folds_that_are_done_are_printed_again(bumps: Bumps, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, _ = evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder)
+    expected = "".join(f"> {100 * score:.3f}\n" for score in scores)
+    assert capsys.readouterr().out == expected
+    evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder)
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"epochs": 4}, "epochs is 3, here 4"),
+        ({"n_folds": 4}, "n_folds is 3, here 4"),
+        ({"batch_size": 16}, "batch_size is 32, here 16"),
+        ({"seed": 2}, r"seed is 1, here 2; .*model is"),
+        ({"data_x": 1}, r"x is float32 \(90, 12, 1\) \w+, here float32 \(90, 12, 1\) \w+\. Take another folder"),
+        ({"data_y": 1}, "; y is|: y is"),
+        ({"model_fn": "wider"}, r"holds another run: model is \w+, here \w+\. Take"),
+        ({"model_fn": "slower"}, r"holds another run: model is \w+, here \w+\. Take"),
+    ],
+)
+def test_a_folder_of_another_run_is_refused_with_what_differs(
+    bumps: Bumps, folder: Path, changed: dict[str, Any], complaint: str
+) -> None:
+    def wider(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(num_classes, activation="softmax")])
+        model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+        model.build((None, *input_shape))
+        return model
+
+    def slower(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        model = define_model(input_shape, num_classes)
+        model.compile(keras.optimizers.SGD(0.001, 0.9), "categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    x, y = bumps[0].copy(), bumps[1].copy()
+    arguments: dict[str, Any] = {"n_folds": 3, "epochs": 3, "resume_dir": folder, "verbose": 0} | changed
+    if arguments.pop("data_x", None):
+        x[0, 0, 0] += 1
+    if arguments.pop("data_y", None):
+        y[:2] = y[1::-1]
+    if "model_fn" in arguments:
+        arguments["model_fn"] = {"wider": wider, "slower": slower}[arguments["model_fn"]]
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(ValueError, match=complaint):
+        evaluate_model(x, y, **arguments)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_damaged_file_is_reported_and_only_its_fold_is_run_again(
+    bumps: Bumps, trained: Trained, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, verbose=0)
+    content = bytearray((folder / "fold-2.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "fold-2.npz").write_bytes(content)
+    with epochs_counted(monkeypatch) as run, pytest.warns(UserWarning, match=r"fold-2\.npz is damaged .* run again"):
+        assert same(evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, verbose=0), trained)
+    assert run == [1, 1, 1]
+
+
+def test_no_damage_to_a_file_passes_for_something_else(half_done: Path, tmp_path: Path) -> None:
+    """Any bit may flip, and any end may be missing."""
+    file = max(half_done.iterdir(), key=lambda file: file.stat().st_size)
+    content = file.read_bytes()
+    fold = int(file.stem.removeprefix("fold-")) - 1
+    configuration = json.loads(str(np.load(file)["configuration"]))
+    good = ResumeFolder(half_done, configuration).load(fold)
+    rng = random.Random(0)
+    for trial in range(300):
+        if trial % 10:
+            spoiled = bytearray(content)
+            spoiled[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        else:
+            spoiled = bytearray(content[: rng.randrange(len(content))])
+        (tmp_path / file.name).write_bytes(spoiled)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = ResumeFolder(tmp_path, configuration).load(fold)
+        if caught:
+            assert not found.epochs
+        else:  # the flipped bit is in what a zip archive says about itself, such as the time
+            assert found.history == good.history
+            assert found.variables == good.variables
+
+
+def test_no_bit_of_the_directory_of_a_file_makes_it_forget(tmp_path: Path) -> None:
+    good = Progress({"val_accuracy": [0.5]}, b"0123")
+    ResumeFolder(tmp_path, {"epochs": "3"}).save(0, good)
+    content = (tmp_path / "fold-1.npz").read_bytes()
+    for place in range(8 * content.index(b"PK\x01\x02"), 8 * len(content)):
+        spoiled = bytearray(content)
+        spoiled[place // 8] ^= 1 << place % 8
+        (tmp_path / "fold-1.npz").write_bytes(spoiled)
+        try:
+            configuration, kept = read(tmp_path / "fold-1.npz")
+        except Exception:
+            continue  # reported as damaged
+        assert configuration == {"epochs": "3"}
+        assert kept.history == good.history
+        assert kept.variables == good.variables
+
+
+def test_one_bar_counts_the_epochs_of_all_folds(
+    bumps: Bumps, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    shown = io.StringIO()
+    monkeypatch.setattr(
+        cross_validation,
+        "tqdm",
+        lambda **kwargs: tqdm(**{**kwargs, "file": shown, "disable": False, "mininterval": 0, "leave": True}),
+    )
+    scores, _ = evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder)
+    frames = shown.getvalue().replace("\n", "\r").split("\r")
+    counts = [int(frame.split("/9 ")[0].split()[-1]) for frame in frames if "/9 " in frame]
+    assert counts[0] == 5
+    assert sorted(set(counts)) == [5, 6, 7, 8, 9]
+    assert counts == sorted(counts)
+    assert [line for line in shown.getvalue().splitlines() if line.startswith(">")] == []
+    assert capsys.readouterr().out == "".join(f"> {100 * score:.3f}\n" for score in scores)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"history/val_accuracy": np.array([np.nan])},
+        {"history/val_accuracy": np.array([[0.5, 0.5]])},
+        {"history/val_accuracy": None},
+        {"history/loss": np.array([1, 2, 3])},
+        {"variables": None},
+        {"variables": np.zeros(3, "uint8")},
+        {"probabilities": np.zeros((1, 3))},
+        {"another": np.zeros(3)},
+    ],
+    ids=str,
+)
+def test_content_that_was_not_written_here_is_damage(
+    bumps: Bumps, trained: Trained, folder: Path, changed: dict[str, Any]
+) -> None:
+    """The archive itself is sound: somebody wrote it anew."""
+    with np.load(folder / "fold-2.npz") as arrays:
+        content = {name: arrays[name] for name in arrays.files} | changed
+    np.savez(folder / "fold-2.npz", **{name: array for name, array in content.items() if array is not None})
+    with pytest.warns(UserWarning, match=r"fold-2\.npz is damaged \(its content is not what was written\)"):
+        assert same(evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, verbose=0), trained)
+
+
+def test_probabilities_of_finished_folds_are_kept(bumps: Bumps, folder: Path) -> None:
+    whole = cross_validate(*bumps, cv=3, epochs=3, verbose=0)
+    for _ in range(2):  # resumed, and then read alone
+        again = cross_validate(*bumps, cv=3, epochs=3, resume_dir=folder, verbose=0)
+        np.testing.assert_array_equal(again.probabilities, whole.probabilities)
+
+
+def test_a_home_folder_is_found_and_what_was_cut_short_is_tidied(
+    bumps: Bumps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".fold-1.npz.cut").touch()
+    evaluate_model(*bumps, n_folds=2, epochs=1, resume_dir="~/run", verbose=0)
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["fold-1.npz", "fold-2.npz"]
+
+
+def test_a_place_that_cannot_be_written_to_is_noticed_before_training(
+    bumps: Bumps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convtour.evaluation.cross_validation.run", lambda *args, **named: pytest.fail("it trained"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"resume_dir='.*file' cannot be written to"):
+        evaluate_model(*bumps, n_folds=2, resume_dir=tmp_path / "file")
+    with pytest.raises(ValueError, match="resume_dir='': expected the path of a folder"):
+        evaluate_model(*bumps, n_folds=2, resume_dir="")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **named: (_ for _ in ()).throw(PermissionError("read-only")))
+    with pytest.raises(PermissionError, match="cannot be written to: read-only"):
+        evaluate_model(*bumps, n_folds=2, resume_dir=tmp_path)
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*fold-1\.npz'"):
+        ResumeFolder(tmp_path, {}).save(0, Progress({"val_accuracy": [0.5]}))
+    assert not list(tmp_path.iterdir())
+
+
+# Code of one's own: an edit would go unnoticed, a restart of the kernel must not.
+
+
+def test_a_model_with_code_of_its_own_is_refused_where_a_folder_would_outlive_an_edit(
+    bumps: Bumps, tmp_path: Path
+) -> None:
+    class Doubled(keras.layers.Dense):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return 2 * super().call(inputs)
+
+    def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+        model = keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), Doubled(num_classes, "softmax")])
+        model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    with pytest.raises(ValueError, match="resume_dir: the model has code that is not Keras's own"):
+        evaluate_model(*bumps, n_folds=2, epochs=1, model_fn=model_fn, resume_dir=tmp_path)
+
+
+def test_a_restart_of_the_kernel_does_not_matter(bumps: Bumps, tmp_path: Path) -> None:
+    """Cells are compiled under other file names, other lines and other names of layers; what they build is the same."""
+    text = (
+        "def model_fn(shape, classes):\n"
+        "    layers = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes, activation='softmax')]\n"
+        "    model = keras.Sequential(layers)\n"
+        "    model.compile(keras.optimizers.SGD(0.1), 'categorical_crossentropy', metrics=['accuracy'])\n"
+        "    return model\n"
+    )
+
+    def cell(text: str, file: str) -> Any:
+        names: dict[str, Any] = {"keras": keras}
+        exec(compile(text, file, "exec"), names)
+        return names["model_fn"]
+
+    arguments: dict[str, Any] = {"n_folds": 2, "epochs": 1, "resume_dir": tmp_path, "verbose": 0}
+    before = evaluate_model(*bumps, model_fn=cell(text, "/tmp/ipykernel_1/1.py"), **arguments)
+    assert same(evaluate_model(*bumps, model_fn=cell(f"\n\n{text}", "/tmp/ipykernel_2/2.py"), **arguments), before)
+    with pytest.raises(ValueError, match="holds another run: model is"):
+        evaluate_model(*bumps, model_fn=cell(text.replace("0.1", "0.2"), "/tmp/ipykernel_1/1.py"), **arguments)
+
+
+# Killed
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from convtour import evaluate_model
+import keras
+
+def my_model(input_shape, num_classes):
+    model = keras.Sequential([
+        keras.Input(input_shape), keras.layers.Conv1D(4, 3, activation="relu"), keras.layers.Flatten(),
+        keras.layers.Dropout(0.2), keras.layers.Dense(num_classes, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+labels = np.arange(3000) % 3
+signals = np.random.default_rng(0).normal(size=(3000, 12, 1)).astype("float32")
+signals[np.arange(3000), 2 + 4 * labels] += 1
+_, histories = evaluate_model(
+    signals, np.eye(3)[labels], 3, epochs=20, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=sys.argv[1])
+print([history.history for history in histories])
+"""
+
+
+def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: Path) -> None:
+    """CONVTOUR_KILLS says how many times; each costs the start of a Python with Keras and of two workers."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    seed = int(os.environ.get("CONVTOUR_KILL_SEED", "0"))
+    rng = random.Random(seed)
+
+    def start(folder: Path) -> "subprocess.Popen[bytes]":
+        with (tmp_path / "out").open("wb") as out, (tmp_path / "errors").open("wb") as errors:
+            return subprocess.Popen([sys.executable, script, folder], stdout=out, stderr=errors)
+
+    def end(process: "subprocess.Popen[bytes]") -> str:
+        assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
+        return (tmp_path / "out").read_text()
+
+    def waits_for_a_file(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+        while process.poll() is None and not any(folder.glob("fold-*")):
+            time.sleep(0.05)
+
+    process = start(tmp_path / "undisturbed")
+    waits_for_a_file(process, tmp_path / "undisturbed")
+    trains = time.perf_counter()
+    undisturbed = end(process)
+    lasts = time.perf_counter() - trains
+    folder, kills, resumed = tmp_path / "killed", 0, 0
+    while kills < int(os.environ.get("CONVTOUR_KILLS", "4")) or not resumed:
+        victim = ["worker", "parent", "worker", "interrupt"][kills % 4]
+        resumed += folder.exists() and any(folder.iterdir())
+        process = start(folder)
+        running = psutil.Process(process.pid)
+        # A worker with Keras has more than a hundred megabytes; before it exists there is nothing to lose.
+        while process.poll() is None and not (workers := keras_workers(running)):
+            time.sleep(0.05)
+        if kills % 2 == 0:  # every other time, there is something to go on with
+            waits_for_a_file(process, folder)
+        time.sleep(rng.uniform(0, 0.7 * lasts))
+        if process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if victim == "worker":
+                    rng.choice(workers).kill()
+                else:
+                    process.send_signal(signal.SIGKILL if victim == "parent" else signal.SIGINT)
+                kills += 1
+        ended_well = process.wait(timeout=120) == 0
+        errors = (tmp_path / "errors").read_text()
+        if ended_well:  # it had nothing left to do
+            assert (tmp_path / "out").read_text() == undisturbed
+            shutil.rmtree(folder)
+        elif victim == "worker":
+            assert re.search("A worker died that trained|TerminatedWorkerError", errors), errors
+        assert not psutil.wait_procs(workers, timeout=60)[1], "workers must not go on without their parent"
+    assert end(start(folder)) == undisturbed
+
+
+def keras_workers(parent: psutil.Process) -> list[psutil.Process]:
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in parent.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.memory_info().rss > 1e8:
+                    found.append(child)
+    return found
