@@ -18,7 +18,7 @@ import warnings
 
 from convtour import cross_validate, define_model, evaluate_model
 from convtour.evaluation import cross_validation
-from convtour.evaluation.resume import ResumeFolder, read
+from convtour.evaluation.resume import ResumeFolder
 from convtour.evaluation.state import Progress
 import keras
 import numpy as np
@@ -157,7 +157,6 @@ def test_no_damage_to_a_file_passes_for_something_else(half_done: Path, tmp_path
     content = file.read_bytes()
     fold = int(file.stem.removeprefix("fold-")) - 1
     configuration = json.loads(str(np.load(file)["configuration"]))
-    good = ResumeFolder(half_done, configuration).load(fold)
     rng = random.Random(0)
     for trial in range(300):
         if trial % 10:
@@ -169,28 +168,8 @@ def test_no_damage_to_a_file_passes_for_something_else(half_done: Path, tmp_path
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = ResumeFolder(tmp_path, configuration).load(fold)
-        if caught:
-            assert not found.epochs
-        else:  # the flipped bit is in what a zip archive says about itself, such as the time
-            assert found.history == good.history
-            assert found.variables == good.variables
-
-
-def test_no_bit_of_the_directory_of_a_file_makes_it_forget(tmp_path: Path) -> None:
-    good = Progress({"val_accuracy": [0.5]}, b"0123")
-    ResumeFolder(tmp_path, {"epochs": "3"}).save(0, good)
-    content = (tmp_path / "fold-1.npz").read_bytes()
-    for place in range(8 * content.index(b"PK\x01\x02"), 8 * len(content)):
-        spoiled = bytearray(content)
-        spoiled[place // 8] ^= 1 << place % 8
-        (tmp_path / "fold-1.npz").write_bytes(spoiled)
-        try:
-            configuration, kept = read(tmp_path / "fold-1.npz")
-        except Exception:
-            continue  # reported as damaged
-        assert configuration == {"epochs": "3"}
-        assert kept.history == good.history
-        assert kept.variables == good.variables
+        assert caught
+        assert not found.epochs
 
 
 def test_one_bar_counts_the_epochs_of_all_folds(
@@ -213,27 +192,13 @@ def test_one_bar_counts_the_epochs_of_all_folds(
     assert capsys.readouterr().out == "".join(f"> {100 * score:.3f}\n" for score in scores)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"history/val_accuracy": np.array([np.nan])},
-        {"history/val_accuracy": np.array([[0.5, 0.5]])},
-        {"history/val_accuracy": None},
-        {"history/loss": np.array([1, 2, 3])},
-        {"variables": None},
-        {"variables": np.zeros(3, "uint8")},
-        {"probabilities": np.zeros((1, 3))},
-        {"another": np.zeros(3)},
-    ],
-    ids=str,
-)
-def test_content_that_was_not_written_here_is_damage(
-    bumps: Bumps, trained: Trained, folder: Path, changed: dict[str, Any]
-) -> None:
-    """The archive itself is sound: somebody wrote it anew."""
+def test_a_file_that_somebody_else_wrote_is_damage(bumps: Bumps, trained: Trained, folder: Path) -> None:
+    """The archive itself is sound, its content is not."""
     with np.load(folder / "fold-2.npz") as arrays:
-        content = {name: arrays[name] for name in arrays.files} | changed
-    np.savez(folder / "fold-2.npz", **{name: array for name, array in content.items() if array is not None})
+        content = {name: arrays[name] for name in arrays.files}
+    logs = json.loads(str(content["logs"]))
+    logs[0]["val_accuracy"] = float("nan")
+    np.savez(folder / "fold-2.npz", **content | {"logs": json.dumps(logs)})
     with pytest.warns(UserWarning, match=r"fold-2\.npz is damaged \(its content is not what was written\)"):
         assert same(evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, verbose=0), trained)
 
@@ -252,6 +217,7 @@ def test_a_home_folder_is_found_and_what_was_cut_short_is_tidied(
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".fold-1.npz.cut").touch()
+    os.utime(tmp_path / "run" / ".fold-1.npz.cut", (0, 0))
     evaluate_model(*bumps, n_folds=2, epochs=1, resume_dir="~/run", verbose=0)
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["fold-1.npz", "fold-2.npz"]
 
@@ -276,7 +242,7 @@ def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*fold-1\.npz'"):
-        ResumeFolder(tmp_path, {}).save(0, Progress({"val_accuracy": [0.5]}))
+        ResumeFolder(tmp_path, {}).save(0, Progress([{"val_accuracy": 0.5}]))
     assert not list(tmp_path.iterdir())
 
 
@@ -371,8 +337,8 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: 
     undisturbed = end(process)
     lasts = time.perf_counter() - trains
     folder, kills, resumed = tmp_path / "killed", 0, 0
-    while kills < int(os.environ.get("CONVTOUR_KILLS", "4")) or not resumed:
-        victim = ["worker", "parent", "worker", "interrupt"][kills % 4]
+    while kills < int(os.environ.get("CONVTOUR_KILLS", "3")) or not resumed:
+        victim = ["worker", "parent", "interrupt"][kills % 3]
         resumed += folder.exists() and any(folder.iterdir())
         process = start(folder)
         running = psutil.Process(process.pid)
@@ -395,7 +361,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: 
             assert (tmp_path / "out").read_text() == undisturbed
             shutil.rmtree(folder)
         elif victim == "worker":
-            assert re.search("A worker died that trained|TerminatedWorkerError", errors), errors
+            assert re.search("A worker failed or died that trained|TerminatedWorkerError", errors), errors
         assert not psutil.wait_procs(workers, timeout=60)[1], "workers must not go on without their parent"
     assert end(start(folder)) == undisturbed
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 import contextlib
+import functools
 import random
 import threading
 from typing import Any
 
+import cloudpickle
 from convtour import define_model, evaluate_model
 from convtour.evaluation import training
 from convtour.evaluation.state import Job, Part
@@ -17,13 +19,21 @@ import pytest
 Bumps = tuple[np.ndarray, np.ndarray]
 Trained = tuple[list[float], list[keras.callbacks.History]]
 
-JOB = Job(b"", 8, 1, keras.backend.backend(), "float32", 1e-7, "channels_last", "float32", None)
+FUNCTIONS: dict[bytes, Any] = {}  # what is pickled elsewhere
 
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No model is kept from another test."""
+    """No model is kept from another test, and functions are not copied."""
     monkeypatch.setattr(training, "_kept", training._Kept())
+    monkeypatch.setattr(cloudpickle, "loads", FUNCTIONS.__getitem__)
+
+
+def job(model_fn: Any, *, epochs: int, seed: int = 1, shape: tuple[int, ...] = (12, 1)) -> Job:
+    """Batches of 8, three classes."""
+    FUNCTIONS[name := str(id(model_fn)).encode()] = model_fn
+    backend = keras.backend.backend()
+    return Job(name, shape, 3, epochs, 8, seed, backend, "float32", 1e-7, "channels_last", "float32", None)
 
 
 def forgetful(input_shape: tuple[int, ...], num_classes: int, **settings: Any) -> keras.Model:
@@ -73,19 +83,20 @@ def test_a_part_is_trained_on_its_own_rows_and_judged_on_the_others_as_fit_and_e
             return own
         return model
 
-    reports, variables, probabilities = train(Part(4, 0, 3, True, rows, held_out, None), JOB, model_fn, x, y)
+    task = job(model_fn, epochs=3)
+    reports, variables, probabilities = train(Part(4, 0, 3, rows, held_out, None), task, x, y)
     assert variables is None
     assert len(reports) == 3
-    keras.utils.set_random_seed(JOB.seed + 4)
+    keras.utils.set_random_seed(task.seed + 4)
     model = model_fn(x.shape[1:], y.shape[1])
     assert trains_many_steps(model) == (kind in ("", "average") and keras.backend.backend() == "tensorflow")
     put_in_place = model.optimizer.finalize_variable_values
     for epoch, logs in enumerate(reports):
         # One fit of three epochs puts the averages in place when it ends.
         model.optimizer.finalize_variable_values = put_in_place if epoch == 2 else lambda variables: None
-        order = np.random.default_rng([JOB.seed, 4, epoch]).permutation(rows)
-        fit = model.fit(x[order], y[order], batch_size=JOB.batch_size, shuffle=False, verbose=0).history
-        judged = model.evaluate(x[held_out], y[held_out], batch_size=4 * JOB.batch_size, return_dict=True, verbose=0)
+        order = np.random.default_rng([task.seed, 4, epoch]).permutation(rows)
+        fit = model.fit(x[order], y[order], batch_size=task.batch_size, shuffle=False, verbose=0).history
+        judged = model.evaluate(x[held_out], y[held_out], batch_size=4 * task.batch_size, return_dict=True, verbose=0)
         expected = {name: values[0] for name, values in fit.items()}
         expected |= {f"val_{name}": value for name, value in judged.items()}
         assert logs == expected
@@ -106,20 +117,20 @@ def test_a_fold_that_changes_hands_ends_as_if_it_had_not(
 
     rows = np.arange(60), np.arange(60, 90)
 
-    def reports(*parts: Part) -> Iterator[dict[str, float]]:
+    task = job(model_fn, epochs=4)
+
+    def reports(*stretches: tuple[int, int]) -> Iterator[dict[str, float]]:
         variables = None
-        for part in parts:
+        for start, stop in stretches:
             training._kept = training._Kept()
-            logs, variables, _ = train(Part(**{**vars(part), "variables": variables}), JOB, model_fn, *bumps)
+            logs, variables, _ = train(Part(2, start, stop, *rows, variables), task, *bumps)
             yield from logs
 
-    whole = list(reports(Part(2, 0, 4, True, *rows, None)))
-    assert whole == list(reports(Part(2, 0, 3, False, *rows, None), Part(2, 3, 4, True, *rows, None)))
-    assert whole == list(reports(*[Part(2, epoch, epoch + 1, epoch == 3, *rows, None) for epoch in range(4)]))
-    _, variables, _ = train(Part(2, 0, 1, False, *rows, None), JOB, model_fn, *bumps)
-    training._kept = training._Kept()
+    whole = list(reports((0, 4)))
+    assert whole == list(reports((0, 3), (3, 4)))
+    _, variables, _ = train(Part(2, 0, 1, *rows, None), task, *bumps)
     with pytest.raises(ValueError, match="did not build the same model again"):
-        train(Part(2, 3, 4, True, *rows, variables), JOB, define_model, *bumps)
+        train(Part(2, 3, 4, *rows, variables), job(define_model, epochs=4), *bumps)
 
 
 def test_a_compiled_model_is_kept_for_other_folds_and_changes_no_number(bumps: Bumps) -> None:
@@ -130,18 +141,18 @@ def test_a_compiled_model_is_kept_for_other_folds_and_changes_no_number(bumps: B
         built.append(forgetful(input_shape, num_classes))
         return built[-1]
 
+    task = job(model_fn, epochs=2)
     fresh = []
     for fold in (0, 1):
         training._kept = training._Kept()
-        fresh.append(train(Part(fold, 0, 2, True, *rows, None), JOB, model_fn, *bumps))
+        fresh.append(train(Part(fold, 0, 2, *rows, None), task, *bumps))
     training._kept = training._Kept()
     built.clear()
     state: dict[int, bytes | None] = {0: None, 1: None}
     logs: dict[int, list[dict[str, float]]] = {0: [], 1: []}
     for epoch in (0, 1):
         for fold in (0, 1):  # a worker may be given either, in turn
-            part = Part(fold, epoch, epoch + 1, epoch == 1, *rows, state[fold])
-            report, state[fold], probabilities = train(part, JOB, model_fn, *bumps)
+            report, state[fold], probabilities = train(Part(fold, epoch, epoch + 1, *rows, state[fold]), task, *bumps)
             logs[fold] += report
             if epoch == 1:
                 np.testing.assert_array_equal(probabilities, fresh[fold][2])
@@ -150,17 +161,76 @@ def test_a_compiled_model_is_kept_for_other_folds_and_changes_no_number(bumps: B
     assert [logs[0], logs[1]] == [fresh[0][0], fresh[1][0]]
 
 
-def test_a_model_that_differs_from_fold_to_fold_is_not_mistaken_for_the_one_kept(bumps: Bumps) -> None:
+def adapted(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+    """A model that was fitted to some random numbers when it was built: they are no variables."""
+    normalisation = keras.layers.Normalization()
+    normalisation.adapt(np.random.normal(size=(5, *input_shape)))  # noqa: NPY002
+    layers = normalisation, keras.layers.Flatten(), keras.layers.Dense(num_classes, activation="softmax")
+    model = keras.Sequential([keras.Input(input_shape), *layers])
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def drawn_rate(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+    return forgetful(input_shape, num_classes, beta_1=random.choice([0.1, 0.2, 0.3, 0.4, 0.5]))
+
+
+def drawn_regularizer(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
+    model = define_model(input_shape, num_classes)
+    model.layers[0].kernel.regularizer = keras.regularizers.L2(random.random())
+    return model
+
+
+@pytest.mark.parametrize("model_fn", [adapted, drawn_rate, drawn_regularizer])
+def test_a_model_that_differs_from_fold_to_fold_is_not_mistaken_for_the_one_kept(bumps: Bumps, model_fn: Any) -> None:
+    rows, task = (np.arange(60), np.arange(60, 90)), job(model_fn, epochs=1)
+    for fold in range(4):
+        kept, _, _ = train(Part(fold, 0, 1, *rows, None), task, *bumps)
+        before, training._kept = training._kept, training._Kept()
+        assert train(Part(fold, 0, 1, *rows, None), task, *bumps)[0] == kept
+        training._kept = before
+
+
+def test_another_job_gets_a_model_of_its_own(bumps: Bumps) -> None:
+    """The same function with an optimizer that its configuration does not tell apart; and with other data."""
+    rows = np.arange(60), np.arange(60, 90)
+
+    def excluding(input_shape: tuple[int, ...], num_classes: int, *, exclude: bool = True) -> keras.Model:
+        model = define_model(input_shape, num_classes)
+        optimizer = keras.optimizers.AdamW(weight_decay=0.5)
+        if exclude:
+            optimizer.exclude_from_weight_decay(var_names=["kernel"])
+        model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    plain = functools.partial(excluding, exclude=False)
+    one, _, _ = train(Part(0, 0, 2, *rows, None), job(plain, epochs=2), *bumps)
+    other, _, _ = train(Part(0, 0, 2, *rows, None), job(excluding, epochs=2), *bumps)
+    assert one != other
+    assert describe_model(plain((12, 1), 3)) != describe_model(excluding((12, 1), 3))
+
+    longer = np.concatenate([bumps[0], bumps[0]], axis=1), bumps[1]
+    task = job(define_model, epochs=2)
+    logs, variables, _ = train(Part(0, 0, 1, *rows, None), task, *bumps)
+    train(Part(0, 0, 1, *rows, None), job(define_model, epochs=2, shape=(24, 1)), *longer)
+    again, _, _ = train(Part(0, 1, 2, *rows, variables), task, *bumps)
+    training._kept = training._Kept()
+    assert [*logs, *again] == train(Part(0, 0, 2, *rows, None), task, *bumps)[0]
+
+
+def test_metrics_have_the_same_names_whatever_was_built_before(bumps: Bumps) -> None:
     rows = np.arange(60), np.arange(60, 90)
 
     def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
-        return forgetful(input_shape, num_classes, learning_rate=random.choice([0.1, 0.01, 0.001, 0.0001]))
+        model = define_model(input_shape, num_classes)
+        metrics = ["accuracy", keras.metrics.AUC(), keras.metrics.AUC(), keras.metrics.Precision(name="auc_9")]
+        model.compile("sgd", "categorical_crossentropy", metrics=metrics)
+        return model
 
-    for fold in range(6):
-        train(Part(fold, 0, 1, False, *rows, None), JOB, model_fn, *bumps)
-        with own_random(JOB.seed + fold):
-            expected = model_fn((12, 1), 3).optimizer.learning_rate
-        assert float(training._kept.model.optimizer.learning_rate) == float(expected)
+    for _ in range(2):
+        training._kept = training._Kept()
+        (logs,), _, _ = train(Part(0, 0, 1, *rows, None), job(model_fn, epochs=1), *bumps)
+        assert {name for name in logs if "val_" not in name} == {"loss", "accuracy", "auc", "auc_1", "auc_9"}
 
 
 @contextlib.contextmanager
@@ -201,7 +271,6 @@ def test_the_random_numbers_of_the_caller_are_left_as_they_were() -> None:
     with own_random(7):
         random.random()
     assert random.random() == random.Random(3).random()
-    assert random.random.__self__ is random.seed.__self__  # type: ignore[attr-defined]
 
 
 def test_averages_that_fit_would_put_in_place_after_every_epoch_are_refused(bumps: Bumps) -> None:
@@ -283,7 +352,7 @@ def test_two_graphs_of_the_same_layers_are_told_apart() -> None:
         inputs = keras.Input((4,))
         branches = [keras.layers.Dense(4)(inputs) for _ in range(2)]
         model = keras.Model(inputs, keras.layers.Add()([branches[which], keras.layers.ReLU()(branches[0])]))
-        model.compile("sgd", "mse")
+        model.compile("sgd", "mse", metrics=["mae"])
         return model
 
     assert describe_model(graph(0)) == describe_model(graph(0))

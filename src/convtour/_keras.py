@@ -49,12 +49,15 @@ def _standard_error_set_aside() -> Iterator[None]:
 class _QuietTensorFlow(MetaPathFinder):
     """Finds TensorFlow as Python does, and has it imported in silence."""
 
+    _asks = False
+
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Wrap the loader of TensorFlow, and of nothing else."""
-        if name != "tensorflow":
+        if name != "tensorflow" or self._asks:
             return None
-        sys.meta_path.remove(self)
+        self._asks = True
         spec = find_spec(name)
+        self._asks = False
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 

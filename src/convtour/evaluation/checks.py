@@ -54,7 +54,7 @@ def split(cv: Splitter, x: Array, y: Array, groups: npt.ArrayLike | None) -> lis
         splitter = KFold(check_folds("cv", cv, len(x)), shuffle=True, random_state=1)
     else:
         try:
-            splitter = check_cv(cv)
+            splitter = check_cv("none" if cv is None else cv)
         except ValueError:
             raise ValueError(
                 f"cv={given}: expected a number of folds, a splitter of scikit-learn, or pairs of row numbers."
@@ -124,6 +124,8 @@ def _check_apart(model: "keras.Model", another: "keras.Model") -> None:
             "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into the "
             "next. Build the model and all its layers inside model_fn, so that each fold starts afresh."
         )
+    if model.optimizer is None:
+        raise ValueError("model_fn compiled its model without an optimizer; compile it with one, such as 'sgd'.")
     if model.optimizer is another.optimizer:
         raise ValueError(
             "model_fn compiled two models with the same optimizer, which remembers the first one's steps. Make the "

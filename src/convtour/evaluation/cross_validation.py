@@ -217,8 +217,12 @@ def cross_validate(
         model = check_model(model_fn, seed, samples[:8], labels[:8])
     finally:
         list(starting)
+    able = _count_workers(n_jobs, _seconds(splits, epochs, batch_size, samples))  # now that a GPU would be known
     job = Job(
         pickled,
+        samples.shape[1:],
+        labels.shape[1],
+        epochs,
         batch_size,
         seed,
         keras.backend.backend(),
@@ -235,7 +239,7 @@ def cross_validate(
         progress = [kept.load(fold) for fold in range(len(splits))]
     unfinished = sum(fold.epochs < epochs for fold in progress)
     workers, own_code = min(able, max(1, unfinished)), describe_model(model) is None
-    steps = run(job, splits, progress, samples, labels, epochs=epochs, n_workers=workers, at_once=own_code)
+    steps = run(job, splits, progress, samples, labels, n_workers=workers, whole_folds=own_code)
     _follow(steps, progress, epochs=epochs, kept=kept, verbose=verbose)
     histories = [_history(*fold, batch_size) for fold in zip(progress, splits, strict=True)]
     # The validation after the last epoch is the evaluation of the trained model.
@@ -262,7 +266,7 @@ def _follow(
             while printed < len(progress) and progress[printed].epochs == epochs:
                 if verbose:
                     with bar.external_write_mode():
-                        print(f"> {100 * progress[printed].history['val_accuracy'][-1]:.3f}", flush=True)
+                        print(f"> {100 * progress[printed].logs[-1]['val_accuracy']:.3f}", flush=True)
                 printed += 1
 
 
@@ -315,7 +319,7 @@ def _history(fold: Progress, rows: tuple[Rows, Rows], batch_size: int) -> "keras
     import keras
 
     history = keras.callbacks.History()
-    history.history = fold.history
+    history.history = {name: [logs[name] for logs in fold.logs] for name in fold.logs[0]}
     history.epoch = list(range(fold.epochs))
     history.set_params({"verbose": 0, "epochs": fold.epochs, "steps": -(-len(rows[0]) // batch_size)})
     return history

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 import warnings
 
 from convtour._checks import path_of
@@ -57,14 +58,16 @@ class ResumeFolder:
 
     def save(self, fold: int, progress: Progress) -> None:
         """Keep a fold."""
-        arrays: dict[str, Any] = {"configuration": np.array(json.dumps(self._configuration))}
-        arrays |= {f"history/{name}": np.array(values) for name, values in progress.history.items()}
-        if progress.variables is not None:
-            arrays["variables"] = np.frombuffer(progress.variables, np.uint8)
-        arrays["probabilities"] = progress.probabilities
         buffer = io.BytesIO()
-        np.savez(buffer, digest=np.array(_digest(arrays)), **arrays)
-        write(self._path / f"fold-{fold + 1}.npz", buffer.getvalue())
+        np.savez(
+            buffer,
+            configuration=json.dumps(self._configuration),
+            logs=json.dumps(progress.logs),
+            variables=np.frombuffer(progress.variables or b"", np.uint8),
+            probabilities=progress.probabilities,
+        )
+        content = buffer.getvalue()
+        write(self._path / f"fold-{fold + 1}.npz", content + hashlib.sha256(content).digest())
 
 
 def open_folder(resume_dir: str | os.PathLike[str]) -> Path:
@@ -72,11 +75,12 @@ def open_folder(resume_dir: str | os.PathLike[str]) -> Path:
     text = path_of("resume_dir", resume_dir)
     if not text or "\0" in text:
         raise ValueError(f"resume_dir={text!r}: expected the path of a folder; leave it out to keep nothing.")
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     try:
         path.mkdir(parents=True, exist_ok=True)
-        for left in path.glob(".fold-*.npz.*"):  # of a write that was cut short
-            left.unlink()
+        for left in path.glob(".fold-*.npz.*"):
+            if time.time() - left.stat().st_mtime > 3600:  # of a write that was cut short
+                left.unlink(missing_ok=True)
         tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
         raise type(error)(f"resume_dir={str(path)!r} cannot be written to: {error}") from error
@@ -85,25 +89,14 @@ def open_folder(resume_dir: str | os.PathLike[str]) -> Path:
 
 def read(file: Path) -> tuple[dict[str, str], Progress]:
     """Return the configuration and the progress that a file keeps, or raise for whatever is wrong with it."""
-    with np.load(file, allow_pickle=False) as arrays:
-        content = {name: arrays[name] for name in arrays.files}
-    if str(content.pop("digest")) != _digest(content):
+    content = file.read_bytes()
+    if hashlib.sha256(content[:-32]).digest() != content[-32:]:  # an archive has no checksum over its directory
         raise ValueError("its content is not what was written")
-    history = {
-        name.removeprefix("history/"): values.tolist()
-        for name, values in content.items()
-        if name.startswith("history/")
-    }
-    variables = content.get("variables")
-    progress = Progress(history, None if variables is None else variables.tobytes(), content["probabilities"])
-    return json.loads(str(content["configuration"])), progress
-
-
-def _digest(arrays: dict[str, Any]) -> str:
-    """A checksum over all parts, their names and types: those of an archive leave its directory out."""
-    return str(
-        joblib.hash(sorted((name, str(array.dtype), array.shape, array.tobytes()) for name, array in arrays.items()))
-    )
+    with np.load(io.BytesIO(content[:-32]), allow_pickle=False) as arrays:
+        progress = Progress(
+            json.loads(str(arrays["logs"])), arrays["variables"].tobytes() or None, arrays["probabilities"]
+        )
+        return json.loads(str(arrays["configuration"])), progress
 
 
 def describe(
@@ -128,6 +121,8 @@ def describe(
         )
     backend = keras.backend.backend()
     configuration = {"n_folds": str(len(splits))} | {name: str(value) for name, value in arguments.items()}
+    configuration["epsilon"] = str(keras.config.epsilon())
+    configuration["oneDNN"] = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as it is")
     configuration["folds"] = str(joblib.hash(splits))
     for name, array in (("x", x), ("y", y)):
         configuration[name] = f"{array.dtype} {array.shape} {joblib.hash(array)}"

@@ -58,7 +58,7 @@ def plan(epochs_left: Sequence[int], n_workers: int) -> list[tuple[tuple[int, ..
 
 
 def start_workers(n_workers: int, backend: str | None, caller: int | None) -> Iterable[object]:
-    """Have processes of this machine load Keras while this one goes on; call off what is left by dropping the result.
+    """Have processes of this machine load Keras while this one goes on.
 
     The result is a generator that ends when all have done so.
     """
@@ -95,9 +95,8 @@ def run(
     x: Array,
     y: Array,
     *,
-    epochs: int,
     n_workers: int,
-    at_once: bool,
+    whole_folds: bool,
 ) -> Iterator[tuple[int, ...]]:
     """Train all folds to their end, and yield those that have come further whenever some have.
 
@@ -110,12 +109,11 @@ def run(
         What to train, and on what.
     progress : list of Progress
         How far each fold has come. Kept up to date.
-    epochs : int
-        Epochs that each fold is to run.
     n_workers : int
         Number of workers to share the folds among.
-    at_once : bool
-        Run all epochs of a round in one call: for models that must be compiled anew in each.
+    whole_folds : bool
+        Never cut a fold, and train all its epochs in one call: for models with code of their own, which may remember
+        more than their variables.
 
     Raises
     ------
@@ -124,18 +122,21 @@ def run(
     RuntimeError
         If a worker is lost.
     """
-    left = [epochs - fold.epochs for fold in progress]
+    left = [job.epochs - fold.epochs for fold in progress]
+    schedule = plan(left, n_workers) if any(left) and not whole_folds else []
+    if whole_folds:
+        waiting = [fold for fold, epochs in enumerate(left) if epochs]
+        schedule = [(tuple(waiting[at : at + n_workers]), 1) for at in range(0, len(waiting), n_workers)]
     one_thread = True
     # Arrays are put in shared memory once for all calls of the same Parallel.
     with _pool(n_workers, local=job.caller is not None) as parallel:
-        for folds, count in plan(left, n_workers) if any(left) else ():
-            step = count if at_once else 1
-            for _ in range(0, count, step):
+        for folds, count in schedule:
+            for _ in range(count):
                 parts = []
                 for fold in folds:
                     start = progress[fold].epochs
-                    ends = start + step == epochs
-                    parts.append(Part(fold, start, start + step, ends, *splits[fold], progress[fold].variables))
+                    stop = job.epochs if whole_folds else start + 1
+                    parts.append(Part(fold, start, stop, *splits[fold], progress[fold].variables))
                 try:
                     reports: list[Report] = parallel(delayed(train_part)(job, part, x, y) for part in parts)
                 except FoldError:
@@ -143,7 +144,7 @@ def run(
                 except Exception as error:
                     where = ", ".join(f"fold {part.fold + 1} in epoch {part.start + 1}" for part in parts)
                     raise RuntimeError(
-                        f"A worker died that trained one of: {where}; perhaps for lack of memory: fewer workers, "
+                        f"A worker failed or died that trained one of: {where}; if for lack of memory, fewer workers, "
                         "n_jobs=..., need less. With resume_dir=... all finished epochs are kept, and the same call "
                         f"goes on from there. ({type(error).__name__}: {error})"
                     ) from error

@@ -23,6 +23,9 @@ class Job:
     """What all parts share; everything but the data."""
 
     model_fn: bytes  # pickled, and unpickled only when the settings are in place
+    input_shape: tuple[int, ...]
+    num_classes: int
+    epochs: int
     batch_size: int
     seed: int
     backend: str
@@ -40,10 +43,9 @@ class Part:
     fold: int
     start: int
     stop: int
-    ends: bool  # the fold ends with it
     train: Rows
     held_out: Rows
-    variables: bytes | None  # as they were after epoch `start`; None for a fold that begins
+    variables: bytes | None  # as they were after `start` epochs; None for a fold that begins
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,18 @@ class Report:
 class Progress:
     """How far a fold has come."""
 
-    history: dict[str, list[float]] = field(default_factory=dict)  # a value an epoch of each curve
+    logs: list[dict[str, float]] = field(default_factory=list)  # an entry an epoch
     variables: bytes | None = None
     probabilities: Array = field(default_factory=lambda: NOT_YET)
 
     @property
     def epochs(self) -> int:
         """Number of epochs that are done."""
-        return len(next(iter(self.history.values()), []))
+        return len(self.logs)
 
     def after(self, report: Report) -> "Progress":
         """The same, some epochs later."""
-        history = {
-            name: [*self.history.get(name, []), *(logs[name] for logs in report.logs)] for name in report.logs[0]
-        }
-        return Progress(history, report.variables, report.probabilities)
+        return Progress([*self.logs, *report.logs], report.variables, report.probabilities)
 
 
 class FoldError(RuntimeError):

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+import hashlib
 import io
 import json
 import random
 import re
 import threading
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 import warnings
 
-from convtour.evaluation.state import NOT_YET, Array, Job, ModelFunction, Part, Rows
+import cloudpickle
+from convtour.evaluation.state import NOT_YET, Array, Job, Part, Rows
 import keras
 import numpy as np
 
@@ -28,50 +30,57 @@ class _Kept:
     model: Any = None
     many_steps: "ManySteps | None" = None
     description: str | None = None
-    folds: set[int] = field(default_factory=set)  # of the job, whose models are known to be like this one
+    names: dict[str, str] = field(default_factory=dict)
+    folds: set[int] = field(default_factory=set)  # whose models are known to be like this one
 
 
 _kept = _Kept()
+_turn = threading.RLock()
+_shared = random._inst  # what the functions of the module are methods of
 
 
-def train(
-    part: Part, job: Job, model_fn: ModelFunction, x: Array, y: Array
-) -> tuple[list[dict[str, float]], bytes | None, Array]:
+def train(part: Part, job: Job, x: Array, y: Array) -> tuple[list[dict[str, float]], bytes | None, Array]:
     """Return loss and accuracy on both sides of the split for each epoch, and what is needed afterwards.
 
     That is the variables of the model where the fold goes on, and the probabilities of what is held out where it ends.
     """
+    with own_random(job.seed + part.fold):
+        keras.config.set_floatx(job.floatx)
+        keras.config.set_epsilon(job.epsilon)
+        keras.config.set_image_data_format(job.image_data_format)
+        keras.config.set_dtype_policy(job.dtype_policy)
+        if part.variables is None or _kept.job != job or part.fold not in _kept.folds:
+            new = cloudpickle.loads(job.model_fn)(job.input_shape, job.num_classes)
+            make_variables(new, x, y)
+            _take(new, part.fold, job)
+        if part.variables is not None:
+            _restore(_kept.model, part.variables)
+        logs = [_epoch(part, epoch, job, x, y) for epoch in range(part.start, part.stop)]
+        if part.stop < job.epochs:
+            return logs, _packed(_kept.model), NOT_YET
+        batches = Batches(x, y, part.held_out, 4 * job.batch_size)
+        probabilities = [_kept.model.predict_on_batch(batches[index][0]) for index in range(len(batches))]
+        return logs, None, np.concatenate(probabilities)
+
+
+def _epoch(part: Part, epoch: int, job: Job, x: Array, y: Array) -> dict[str, float]:
+    """Train the kept model for one epoch, and evaluate it."""
+    model, many_steps = _kept.model, _kept.many_steps
+    # The order depends on nothing that came before, so that a fold can go on in another process.
+    order = np.random.default_rng([job.seed, part.fold, epoch]).permutation(part.train)
     # No gradients to keep, so four times as many samples fit where a training step does.
     sizes = job.batch_size, 4 * job.batch_size
-    if part.variables is None or _kept.job != job or part.fold not in _kept.folds:
-        with own_random(job.seed + part.fold):
-            new = model_fn(x.shape[1:], y.shape[1])
-            make_variables(new, x, y)
-        _take(new, part.fold, job, sizes)
-    model, many_steps = _kept.model, _kept.many_steps
-    if part.variables is not None:
-        _restore(model, part.variables)
-    reports = []
-    for epoch in range(part.start, part.stop):
-        # The order depends on nothing that came before, so that a fold can go on in another process.
-        order = np.random.default_rng([job.seed, part.fold, epoch]).permutation(part.train)
-        last = part.ends and epoch + 1 == part.stop
-        if many_steps is not None:
-            trained = many_steps.walk(many_steps.train_on_batch, x, y, order, sizes[0])
-            if last:
-                model.optimizer.finalize_variable_values(model.trainable_variables)  # as fit does when it ends
-            tested = many_steps.walk(many_steps.test_on_batch, x, y, part.held_out, sizes[1])
-        else:
-            fit = model.fit(Batches(x, y, order, sizes[0]), shuffle=False, verbose=0)
-            trained = {name: values[-1] for name, values in fit.history.items()}
-            tested = model.evaluate(Batches(x, y, part.held_out, sizes[1]), return_dict=True, verbose=0)
-        logs = {name: float(value) for name, value in sorted(trained.items())}
-        reports.append(logs | {f"val_{name}": float(value) for name, value in sorted(tested.items())})
-    if part.ends:
-        batches = Batches(x, y, part.held_out, sizes[1])
-        probabilities = [model.predict_on_batch(batches[index][0]) for index in range(len(batches))]
-        return reports, None, np.concatenate(probabilities)
-    return reports, _packed(model), NOT_YET
+    if many_steps is not None:
+        trained = many_steps.walk(many_steps.train_on_batch, x, y, order, sizes[0])
+        if epoch + 1 == job.epochs:
+            model.optimizer.finalize_variable_values(model.trainable_variables)  # as fit does when it ends
+        tested = many_steps.walk(many_steps.test_on_batch, x, y, part.held_out, sizes[1])
+    else:
+        fit = model.fit(Batches(x, y, order, sizes[0]), shuffle=False, verbose=0)
+        trained = {name: values[-1] for name, values in fit.history.items()}
+        tested = model.evaluate(Batches(x, y, part.held_out, sizes[1]), return_dict=True, verbose=0)
+    logs = {_kept.names.get(name, name): float(value) for name, value in sorted(trained.items())}
+    return logs | {f"val_{_kept.names.get(name, name)}": float(value) for name, value in sorted(tested.items())}
 
 
 @contextmanager
@@ -80,20 +89,21 @@ def own_random(seed: int) -> Iterator[None]:
 
     Keras draws the seed of every initializer from Python's module ``random``, which belongs to the whole process: what
     another thread draws meanwhile (a Dask worker has one that does) must not change the weights. So the functions of
-    ``random`` draw from a generator of this thread's own, and for other threads as before.
+    ``random`` draw from a generator of this thread's own, and for other threads as before. One thread at a time.
     """
     own, thread = random.Random(), threading.get_ident()
-    shared = {name: function for name, function in vars(random).items() if hasattr(own, name) and callable(function)}
+    shared = {name: getattr(_shared, name) for name in dir(_shared) if name in vars(random) and name[0] != "_"}
 
     def one_of(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **named: (ours if threading.get_ident() == thread else theirs)(*args, **named)
 
-    vars(random).update({name: one_of(getattr(own, name), theirs) for name, theirs in shared.items()})
-    try:
-        keras.utils.set_random_seed(seed)
-        yield
-    finally:
-        vars(random).update(shared)
+    with _turn:
+        vars(random).update({name: one_of(getattr(own, name), theirs) for name, theirs in shared.items()})
+        try:
+            keras.utils.set_random_seed(seed)
+            yield
+        finally:
+            vars(random).update(shared)
 
 
 def make_variables(model: keras.Model, x: Array, y: Array) -> None:
@@ -105,18 +115,33 @@ def make_variables(model: keras.Model, x: Array, y: Array) -> None:
     model.optimizer.build(model.trainable_variables)
 
 
-def _take(model: keras.Model, fold: int, job: Job, sizes: tuple[int, int]) -> None:
-    """Keep a new model; or only its variables, in the compiled one of before, if that is just like it."""
+def _take(model: keras.Model, fold: int, job: Job) -> None:
+    """Keep a new model; or only its variables, in the compiled one of the same job, if that is just like it."""
     description = describe_model(model)
-    same = description is not None and _kept.description == description
-    if same and _kept.job is not None and job.epsilon == _kept.job.epsilon and job.batch_size == _kept.job.batch_size:
+    if job == _kept.job and description is not None and description == _kept.description:
         _restore(_kept.model, _packed(model))
-        _kept.folds = {fold} | (_kept.folds if _kept.job == job else set())
-        _kept.job = job
+        _kept.folds.add(fold)
         return
-    _kept.job, _kept.model, _kept.description = job, model, description
+    _kept.job, _kept.model, _kept.description, _kept.names = job, model, description, plain_names(model)
     _kept.folds = set() if description is None else {fold}
-    _kept.many_steps = ManySteps(model, *sizes) if trains_many_steps(model) else None
+    _kept.many_steps = ManySteps(model, job.batch_size, 4 * job.batch_size) if trains_many_steps(model) else None
+
+
+def all_metrics(model: keras.Model) -> list[Any]:
+    """The metrics of a model, those that it was compiled with one by one."""
+    return [one for metric in model.metrics for one in getattr(metric, "metrics", [metric])]
+
+
+def plain_names(model: keras.Model) -> dict[str, str]:
+    """Names for the metrics that do not depend on what was built before: Keras numbers auc, auc_1 through a process."""
+    names: dict[str, str] = {}
+    for metric in all_metrics(model):
+        words = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(metric).__name__)
+        kind = re.sub("([a-z])([A-Z])", r"\1_\2", words).lower()
+        if re.fullmatch(rf"{kind}(_\d+)?", metric.name):
+            before = sum(re.fullmatch(rf"{kind}(_\d+)?", name) is not None for name in names.values())
+            names[metric.name] = f"{kind}_{before}" if before else kind
+    return names
 
 
 def describe_model(model: keras.Model) -> str | None:
@@ -126,18 +151,31 @@ def describe_model(model: keras.Model) -> str | None:
     """
     if type(model).__module__.split(".")[0] != "keras":
         return None
+    written = keras.saving.serialize_keras_object
     with warnings.catch_warnings(action="ignore"):  # Keras warns of lambdas, as of files to load
         try:
-            text = json.dumps([model.get_config(), model.get_compile_config()])
-        except (NotImplementedError, OSError, TypeError, ValueError):  # what has no configuration is not Keras's
+            compiled = model.get_compile_config()
+            variables = [
+                [list(v.shape), str(v.dtype), v.trainable, written(v.regularizer), written(v.constraint)]
+                for v in variables_of(model)
+            ]
+            excluded = str(getattr(model.optimizer, "_exclude_from_weight_decay_pattern", None))
+            names = [plain_names(model).get(metric.name, f"named {metric.name}") for metric in all_metrics(model)]
+            text = json.dumps([model.get_config(), compiled, variables, excluded, names, model.jit_compile])
+        except Exception:  # whatever cannot be written down is not known
             return None
     whose = set(re.findall(r'"module": "([^".]*)', text))
     if whose - {"keras"} or re.search(r'"(registered_name|module)": "(?!keras|Functional)|"value": \["[^"]*\\n"', text):
         return None  # an object of a class, or a function, that is not Keras's; or the code of a lambda
-    for layer in model._flatten_layers():  # a function that has the name of one of Keras's is written as that
+    if compiled["loss"] is None or compiled["metrics"] is None:
+        return None  # compiled again: Keras goes on with what it was given first, and does not say so
+    for layer in model._flatten_layers():
         for part in vars(layer).values():
-            if isinstance(part, FunctionType) and not part.__module__.startswith("keras."):
+            # A function named like one of Keras's is written as that; what a layer was adapted to is not written.
+            if isinstance(part, (FunctionType, MethodType)) and not str(part.__module__).startswith("keras."):
                 return None
+            if keras.ops.is_tensor(part) and not isinstance(part, keras.Variable):
+                text += hashlib.sha256(keras.ops.convert_to_numpy(part).tobytes()).hexdigest()
     # Keras numbers names through the process: conv2d, conv2d_1. Here they are numbered in the order of the text.
     numbers: dict[str, dict[str, int]] = {}
 
@@ -148,19 +186,11 @@ def describe_model(model: keras.Model) -> str | None:
     return re.sub(r'"([a-z][a-z0-9_]*?)(?:_\d+)?"', number, text)
 
 
-def use_settings(job: Job) -> None:
-    """Set Keras as it is set where the call came from."""
-    keras.config.set_floatx(job.floatx)
-    keras.config.set_epsilon(job.epsilon)
-    keras.config.set_image_data_format(job.image_data_format)
-    keras.config.set_dtype_policy(job.dtype_policy)
-
-
 def trains_many_steps(model: keras.Model) -> bool:
     """Whether a model can be trained many steps at a time here; if not, refuse what `fit` would do differently."""
     own = any(
         getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name)
-        for name in ("train_step", "test_step", "compute_metrics")
+        for name in ("train_step", "test_step", "compute_metrics", "fit", "evaluate", "make_train_function")
     )
     answer = keras.backend.backend() == "tensorflow" and not (
         model.run_eagerly or model.jit_compile or own or has_gpu()

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 
-import cloudpickle
 from convtour.evaluation.state import Array, FoldError, Job, Part, Report
 
 # One thread for each operation; for TensorFlow, then for what PyTorch and NumPy call, then for JAX.
@@ -24,9 +23,6 @@ _ONE_THREAD = {
 # Take of a GPU's memory what is needed, when it is needed, so that several workers fit.
 _SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
-# Keras's random state belongs to the process, so in one that runs several tasks as threads they take turns.
-_turn = threading.Lock()
-
 
 def train_part(job: Job, part: Part, x: Array, y: Array) -> Report:
     """Train a part of a fold.
@@ -36,28 +32,27 @@ def train_part(job: Job, part: Part, x: Array, y: Array) -> Report:
     FoldError
         If the training fails, naming the fold; not all errors of a backend can be sent to another process as they are.
     """
-    with _turn:
-        load_keras(job.backend, job.caller)
-        from convtour.evaluation.training import train, use_settings
+    load_keras(job.backend, job.caller)
+    from convtour.evaluation.training import train
 
-        try:
-            use_settings(job)
-            logs, variables, probabilities = train(part, job, cloudpickle.loads(job.model_fn), x, y)
-        except Exception as error:
-            epochs = f"epoch {part.start + 1}" + f" to {part.stop}" * (part.stop > part.start + 1)
-            raise FoldError(f"Fold {part.fold + 1} failed in {epochs}: {type(error).__name__}: {error}") from error
+    try:
+        logs, variables, probabilities = train(part, job, x, y)
+    except Exception as error:
+        epochs = f"epoch {part.start + 1}" + f" to {part.stop}" * (part.stop > part.start + 1)
+        raise FoldError(f"Fold {part.fold + 1} failed in {epochs}: {type(error).__name__}: {error}") from error
     return Report(logs, variables, probabilities, os.environ.get("TF_NUM_INTRAOP_THREADS") == "1")
 
 
 def load_keras(backend: str | None, caller: int | None) -> None:
     """Import Keras, on one thread where it is not imported yet, and end when the process ends that asked for it."""
     if "keras" not in sys.modules:
-        os.environ.update(_ONE_THREAD)
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {_ONE_THREAD['XLA_FLAGS']}"
+        os.environ.update(_ONE_THREAD | {"XLA_FLAGS": flags})
         if backend is not None:
             os.environ["KERAS_BACKEND"] = backend
         for name, value in _SHARED_GPU.items():
             os.environ.setdefault(name, value)
-        if caller == os.getppid():
+        if caller is not None:
             threading.Thread(target=_end_with, args=(caller,), daemon=True).start()
     import keras
 
