@@ -173,8 +173,8 @@ def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, worker
     job, variables = a_job(), None
     for turn in range(6):  # the first builds the graphs, and does not count
         begun = time.perf_counter()
-        part = Part(0, turn, turn + 1, ends=False, train=rows, held_out=rows[:BATCH], variables=variables)
-        _, variables, _ = train(part, job, lambda input_shape, num_classes: network(), images, y)
+        part = Part(0, turn, turn + 1, rows, rows[:BATCH], variables)
+        _, variables, _ = train(part, job, images, y)
         seconds[ours] += [time.perf_counter() - begun] * (turn > 0)
         for name, (model, steps, inputs) in trained.items():
             model.steps_per_execution = steps
@@ -187,10 +187,14 @@ def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, worker
 
 def a_job() -> Any:
     """What a worker of `evaluate_model` is told, with Keras's own settings."""
+    import cloudpickle
     from convtour.evaluation.state import Job
 
     return Job(
-        model_fn=b"",
+        model_fn=cloudpickle.dumps(lambda input_shape, num_classes: network()),
+        input_shape=(28, 28, 1),
+        num_classes=10,
+        epochs=100,  # more than are run: a fold that ends is evaluated once more
         batch_size=BATCH,
         seed=1,
         backend="tensorflow",
