@@ -5,7 +5,8 @@ import math
 import os
 from typing import Any
 
-from convtour.layers.convolution import conv_padding, convolve
+from convtour.layers.arithmetic import conv_padding
+from convtour.layers.convolution import convolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import keras

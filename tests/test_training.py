@@ -10,8 +10,9 @@ from typing import Any
 import cloudpickle
 from convtour import define_model, evaluate_model
 from convtour.evaluation import training
+from convtour.evaluation.description import describe_model
 from convtour.evaluation.state import Job, Part
-from convtour.evaluation.training import describe_model, own_random, train, trains_many_steps
+from convtour.evaluation.training import own_random, train, trains_many_steps
 import keras
 import numpy as np
 import pytest

@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="convtour",
-        description="Judge a small convolutional network on MNIST by k-fold cross-validation. Prints the accuracy of "
-        "each held-out fold as it comes, then mean and standard deviation, in percent, and saves the learning curves "
+        description="Evaluate a small convolutional network on MNIST by k-fold cross-validation. Prints the accuracy "
+        "of each held-out fold as it comes, then mean and standard deviation, in percent; saves the learning curves "
         "and a box plot of the accuracies, each with its description in words.",
         epilog="The sample needs no network and takes about a minute on two cores; the full data several minutes. "
         "KERAS_BACKEND chooses the backend (tensorflow, jax, torch), TQDM_DISABLE=1 hides the progress bar.",

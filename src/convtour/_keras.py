@@ -3,8 +3,8 @@
 TensorFlow writes to the process's error stream (file descriptor 2), from C++, while it is imported. A reader's first
 cell should not open with a page of that, so the stream is set aside meanwhile.
 
-oneDNN is Intel's library of faster convolutions. TensorFlow for x86 contains it, and uses it by itself on processors
-with AVX-512 alone, though it saves about a third of the time with AVX2 as well.
+oneDNN is Intel's library of faster convolutions. TensorFlow for x86 contains it, and uses it by itself only on
+processors with AVX-512, though it saves about a third of the time with AVX2 as well.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,12 +2,10 @@
 
 import json
 import os
-from pathlib import Path
-import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from convtour._files import write
+from convtour._files import writable_folder, write
 from convtour.digits.mnist import load_dataset, prep_pixels
 from convtour.evaluation.cross_validation import evaluate_model
 from convtour.evaluation.summaries import summarize_diagnostics, summarize_performance
@@ -52,7 +50,7 @@ def run_test_harness(
     scores : list of float
         Accuracy on each held-out fold, 0 to 1.
     histories : list of keras.callbacks.History
-        One a fold.
+        One per fold.
 
     Examples
     --------
@@ -64,10 +62,7 @@ def run_test_harness(
     x_train, y_train, x_test, _ = load_dataset(source)
     train_norm, _ = prep_pixels(x_train, x_test)
     origin = versions()
-    folder = None if out_dir is None else Path(out_dir)
-    if folder is not None:  # what cannot be written is refused now, rather than after the training
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+    folder = None if out_dir is None else writable_folder("out_dir", out_dir)
     start = time.perf_counter()
     scores, histories = evaluate_model(
         train_norm,

@@ -14,7 +14,8 @@ def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10
     """Build and compile the tour's baseline network for inputs of rank 1, 2 or 3.
 
     Convolution (32 filters, kernel 3, ReLU), max pooling (2), Flatten, Dense (100, ReLU), Dense (softmax); trained by
-    stochastic gradient descent (learning rate 0.01, momentum 0.9) on categorical cross-entropy, and judged by accuracy.
+    stochastic gradient descent (learning rate 0.01, momentum 0.9) on categorical cross-entropy, and evaluated by its
+    accuracy.
 
     Parameters
     ----------

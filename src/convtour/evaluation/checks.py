@@ -41,6 +41,11 @@ def check_folds(name: str, n_folds: object, n_samples: int) -> int:
     return number
 
 
+def shuffled_folds(n_folds: int) -> KFold:
+    """The article's way to cut samples into folds: always the same for the same number of samples."""
+    return KFold(n_folds, shuffle=True, random_state=1)
+
+
 def split(cv: Splitter, x: Array, y: Array, groups: npt.ArrayLike | None) -> list[tuple[Rows, Rows]]:
     """Cut the samples into what is trained on and what is held out, for each fold."""
     try:
@@ -51,7 +56,7 @@ def split(cv: Splitter, x: Array, y: Array, groups: npt.ArrayLike | None) -> lis
         raise ValueError(f"groups has shape {shape}; expected ({len(x)},), the group of each sample.")
     given = brief(repr(cv))
     if isinstance(cv, (int, np.integer, float)) or (isinstance(cv, np.ndarray) and cv.ndim == 0):
-        splitter = KFold(check_folds("cv", cv, len(x)), shuffle=True, random_state=1)
+        splitter = shuffled_folds(check_folds("cv", cv, len(x)))
     else:
         try:
             splitter = check_cv("none" if cv is None else cv)
@@ -118,7 +123,7 @@ def check_model(model_fn: ModelFunction, seed: int, x: Array, y: Array) -> "kera
 
 
 def _check_apart(model: "keras.Model", another: "keras.Model") -> None:
-    """Refuse what one fold would hand on to the next."""
+    """Compare two models of the same function; refuse what one fold would hand on to the next."""
     if model is another or {id(one) for one in model.variables} & {id(one) for one in another.variables}:
         raise ValueError(
             "model_fn returned the same model, or the same layer, twice: what one fold learns would leak into the "

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import cloudpickle
 from convtour._checks import whole
+from convtour._files import writable_folder
 from convtour.evaluation.baseline import define_model
 from convtour.evaluation.checks import Splitter, check_folds, check_model, check_samples, split
-from convtour.evaluation.resume import ResumeFolder, describe, open_folder
+from convtour.evaluation.resume import ResumeFolder, describe
 from convtour.evaluation.rounds import run, start_workers
 from convtour.evaluation.state import Array, CrossValidation, Fold, Job, ModelFunction, Progress, Rows
 from joblib import effective_n_jobs
@@ -35,7 +36,7 @@ def evaluate_model(
     n_jobs: int | None = None,
     resume_dir: str | os.PathLike[str] | None = None,
 ) -> "tuple[list[float], list[keras.callbacks.History]]":
-    """Train and evaluate a fresh model on each of k folds; taught in notebook 06.
+    """Train and evaluate a fresh model on each of k folds.
 
     ``cross_validate(data_x, data_y, cv=n_folds, ...)``, with the signature and the return values of the article: the
     samples are shuffled and cut into k folds, ``KFold(n_folds, shuffle=True, random_state=1)``, and each is held out
@@ -57,7 +58,7 @@ def evaluate_model(
     scores : list of float
         Accuracy on each held-out fold, 0 to 1, after the last epoch.
     histories : list of keras.callbacks.History
-        ``histories[i].history`` maps ``"loss"``, ``"accuracy"``, ``"val_loss"`` and ``"val_accuracy"`` to one value an
+        ``histories[i].history`` maps ``"loss"``, ``"accuracy"``, ``"val_loss"`` and ``"val_accuracy"`` to one value per
         epoch.
 
     Raises
@@ -110,7 +111,7 @@ def cross_validate(
     n_jobs: int | None = None,
     resume_dir: str | os.PathLike[str] | None = None,
 ) -> CrossValidation:
-    """Train and evaluate a fresh model on each fold, however the samples are cut; taught in notebook 07.
+    """Train and evaluate a fresh model on each fold, however the samples are cut.
 
     For each fold a new model trains on one part of the samples and is then evaluated on the other, which it has never
     seen. The folds are trained by workers, processes with one computing thread each, so that the scores are the same
@@ -204,34 +205,24 @@ def cross_validate(
         raise ValueError(
             f"seed={seed}: expected at most {2**32 - len(splits)}, as each fold adds 1 and seeds have 32 bits."
         )
-    folder = None if resume_dir is None else open_folder(resume_dir)
+    folder = None if resume_dir is None else writable_folder("resume_dir", resume_dir)
     pickled, caller = _pickled(model_fn), _caller()
-    able = _count_workers(n_jobs, _seconds(splits, epochs, batch_size, samples))
+    seconds = _seconds(splits, epochs, batch_size, samples)
+    able = _count_workers(n_jobs, seconds)
     starting: Iterable[object] = ()
     if caller is not None and "keras" not in sys.modules:  # which takes seconds here, too
         starting = start_workers(min(able, len(splits)), os.environ.get("KERAS_BACKEND"), caller)
-    from convtour.evaluation.training import describe_model
+    from convtour.evaluation.description import describe_model
     import keras
 
     try:
         model = check_model(model_fn, seed, samples[:8], labels[:8])
     finally:
         list(starting)
-    able = _count_workers(n_jobs, _seconds(splits, epochs, batch_size, samples))  # now that a GPU would be known
-    job = Job(
-        pickled,
-        samples.shape[1:],
-        labels.shape[1],
-        epochs,
-        batch_size,
-        seed,
-        keras.backend.backend(),
-        keras.config.floatx(),
-        keras.config.epsilon(),
-        keras.config.image_data_format(),
-        keras.config.dtype_policy().name,
-        caller,
-    )
+    able = _count_workers(n_jobs, seconds)  # now that Keras would know of a GPU
+    task = pickled, samples.shape[1:], labels.shape[1], epochs, batch_size, seed
+    set_here = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
+    job = Job(*task, keras.backend.backend(), *set_here, keras.config.dtype_policy().name, caller)
     kept, progress = None, [Progress() for _ in splits]
     if folder is not None:
         arguments = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
@@ -241,12 +232,7 @@ def cross_validate(
     workers, own_code = min(able, max(1, unfinished)), describe_model(model) is None
     steps = run(job, splits, progress, samples, labels, n_workers=workers, whole_folds=own_code)
     _follow(steps, progress, epochs=epochs, kept=kept, verbose=verbose)
-    histories = [_history(*fold, batch_size) for fold in zip(progress, splits, strict=True)]
-    # The validation after the last epoch is the evaluation of the trained model.
-    folds = [
-        Fold(held_out, fold.probabilities, history, history.history["val_accuracy"][-1])
-        for (_, held_out), fold, history in zip(splits, progress, histories, strict=True)
-    ]
+    folds = [_fold(*known, batch_size) for known in zip(progress, splits, strict=True)]
     return CrossValidation(tuple(folds), len(samples))
 
 
@@ -315,11 +301,14 @@ def _pickled(model_fn: ModelFunction) -> bytes:
         ) from error
 
 
-def _history(fold: Progress, rows: tuple[Rows, Rows], batch_size: int) -> "keras.callbacks.History":
+def _fold(progress: Progress, rows: tuple[Rows, Rows], batch_size: int) -> Fold:
+    """What is known of a fold that has ended."""
     import keras
 
+    train, held_out = rows
     history = keras.callbacks.History()
-    history.history = {name: [logs[name] for logs in fold.logs] for name in fold.logs[0]}
-    history.epoch = list(range(fold.epochs))
-    history.set_params({"verbose": 0, "epochs": fold.epochs, "steps": -(-len(rows[0]) // batch_size)})
-    return history
+    history.history = {name: [logs[name] for logs in progress.logs] for name in progress.logs[0]}
+    history.epoch = list(range(progress.epochs))
+    history.set_params({"verbose": 0, "epochs": progress.epochs, "steps": -(-len(train) // batch_size)})
+    # The validation after the last epoch is the evaluation of the trained model.
+    return Fold(held_out, progress.probabilities, history, progress.logs[-1]["val_accuracy"])

@@ -6,12 +6,10 @@ import json
 import os
 from pathlib import Path
 import sys
-import tempfile
 import time
 from typing import TYPE_CHECKING
 import warnings
 
-from convtour._checks import path_of
 from convtour._files import write
 from convtour.evaluation.state import Array, Progress, Rows
 import joblib
@@ -34,6 +32,9 @@ class ResumeFolder:
 
     def __init__(self, path: str | os.PathLike[str], configuration: dict[str, str]) -> None:
         self._path, self._configuration = Path(path), configuration
+        for left in self._path.glob(".fold-*.npz.*"):
+            if time.time() - left.stat().st_mtime > 3600:  # of a write that was cut short
+                left.unlink(missing_ok=True)
         self._kept: dict[str, Progress] = {}
         for file in sorted(self._path.glob("fold-*.npz")):
             try:
@@ -70,23 +71,6 @@ class ResumeFolder:
         write(self._path / f"fold-{fold + 1}.npz", content + hashlib.sha256(content).digest())
 
 
-def open_folder(resume_dir: str | os.PathLike[str]) -> Path:
-    """Make the folder where it is not there, and see that it can be written to, before anything is trained."""
-    text = path_of("resume_dir", resume_dir)
-    if not text or "\0" in text:
-        raise ValueError(f"resume_dir={text!r}: expected the path of a folder; leave it out to keep nothing.")
-    path = Path(os.path.expanduser(text))
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for left in path.glob(".fold-*.npz.*"):
-            if time.time() - left.stat().st_mtime > 3600:  # of a write that was cut short
-                left.unlink(missing_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
-    except OSError as error:
-        raise type(error)(f"resume_dir={str(path)!r} cannot be written to: {error}") from error
-    return path
-
-
 def read(file: Path) -> tuple[dict[str, str], Progress]:
     """Return the configuration and the progress that a file keeps, or raise for whatever is wrong with it."""
     content = file.read_bytes()
@@ -109,7 +93,7 @@ def describe(
     ValueError
         If the model has code of its own: that could be edited, and old epochs would be taken for new ones.
     """
-    from convtour.evaluation.training import describe_model
+    from convtour.evaluation.description import describe_model
     import keras
 
     text = describe_model(model)

@@ -100,8 +100,8 @@ def run(
 ) -> Iterator[tuple[int, ...]]:
     """Train all folds to their end, and yield those that have come further whenever some have.
 
-    Every epoch of a round is one call of joblib, which may send each of its folds to any worker; so a cluster of unlike
-    machines waits for its slowest in every epoch, as it would at the end of the round.
+    Every epoch of a round is one call of joblib (all epochs, for whole folds), which may send each of its folds to any
+    worker; so a cluster of unlike machines waits for its slowest in every epoch, as it would at the end of the round.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What passes between a cross-validation and its workers, and what comes out of it: types alone, without Keras."""
+"""What passes between a cross-validation and its workers, and what comes out of it: types only, without Keras."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Part:
 class Report:
     """What a worker says of a part."""
 
-    logs: list[dict[str, float]]  # an entry an epoch
+    logs: list[dict[str, float]]  # an entry per epoch
     variables: bytes | None  # where the fold goes on
     probabilities: Array  # where it has ended
     one_thread: bool  # whether the worker computes on one, as far as can be known
@@ -62,7 +62,7 @@ class Report:
 class Progress:
     """How far a fold has come."""
 
-    logs: list[dict[str, float]] = field(default_factory=list)  # an entry an epoch
+    logs: list[dict[str, float]] = field(default_factory=list)  # an entry per epoch
     variables: bytes | None = None
     probabilities: Array = field(default_factory=lambda: NOT_YET)
 
@@ -91,7 +91,7 @@ class Fold:
     probabilities : ndarray, shape (m, num_classes)
         What the trained model said of each of them, in the order of `held_out`.
     history : keras.callbacks.History
-        Its curves: ``history.history["val_loss"]`` and the others, a value an epoch.
+        Its curves: ``history.history["val_loss"]`` and the others, a value per epoch.
     score : float
         Accuracy on the rows held out, 0 to 1.
     """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from convtour._checks import brief, entries, numbers, whole
-from convtour.evaluation.checks import check_folds
+from convtour.evaluation.checks import check_folds, shuffled_folds
 from convtour.picture import BLUE, VERMILION, Picture, styled
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import KFold
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +26,7 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, dec
     Parameters
     ----------
     histories : sequence of keras.callbacks.History
-        As ``evaluate_model`` returns them, one a fold, all with the same number of epochs.
+        As ``evaluate_model`` returns them, one per fold, all with the same number of epochs.
     decimals : int
         Decimals of the percentages in the description; losses get one more, but 3 at most. The last digits of a
         training differ from one kind of processor to the next, so where the words must be the same everywhere, take 0.
@@ -143,8 +142,8 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
     Returns
     -------
     Picture
-        A row a fold, a column a sample; held-out samples are dark and carry their number. The folds are those of
-        ``evaluate_model`` for so many samples.
+        One row per fold, one column per sample; held-out samples are dark and carry their number. The folds are
+        those of ``evaluate_model`` for so many samples.
 
     Raises
     ------
@@ -159,7 +158,7 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
     n_samples = whole("n_samples", n_samples, at_least=2)
     n_folds = check_folds("n_folds", n_folds, n_samples)
     held_out = np.zeros((n_folds, n_samples), dtype=int)
-    for fold, (_, indices) in enumerate(KFold(n_folds, shuffle=True, random_state=1).split(range(n_samples))):
+    for fold, (_, indices) in enumerate(shuffled_folds(n_folds).split(range(n_samples))):
         held_out[fold, indices] = 1
     with styled(figsize=(9, 0.6 + 0.42 * n_folds)) as picture:
         axes = picture.subplots()
@@ -187,7 +186,7 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
 
 
 def _curves(histories: "Sequence[keras.callbacks.History]") -> npt.NDArray[np.float64]:
-    """What was measured, in the order of _MEASURES: for each, one row a fold, one column an epoch."""
+    """What was measured, in the order of _MEASURES: for each, one row per fold, one column per epoch."""
     if not histories:
         raise ValueError("histories is empty; expected the histories of at least one fold, from evaluate_model.")
     for fold, history in enumerate(histories):

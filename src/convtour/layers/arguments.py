@@ -9,7 +9,7 @@ Shape = tuple[int | None, ...]
 Window = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # kernel, strides and dilation, an entry an axis
 
 
-def count(name: str, value: object, at_least: int) -> int:
+def whole_argument(name: str, value: object, at_least: int) -> int:
     """Return a whole number that is large enough, or raise ValueError, as Keras does."""
     return whole(name, value, at_least=at_least, refusal=ValueError)
 
@@ -17,7 +17,7 @@ def count(name: str, value: object, at_least: int) -> int:
 def shape_of(name: str, shape: Sequence[int | None]) -> Shape:
     """Return a shape as a tuple of whole numbers and None, or say why it is none."""
     lengths = entries(name, shape, "lengths, such as (None, 28, 28, 1)")
-    return tuple(None if length is None else count(f"A length in {name}", length, 0) for length in lengths)
+    return tuple(None if length is None else whole_argument(f"A length in {name}", length, 0) for length in lengths)
 
 
 def rank_of(rank: int | None, name: str, size: Size, shape: Shape | None) -> int:
@@ -30,7 +30,7 @@ def rank_of(rank: int | None, name: str, size: Size, shape: Shape | None) -> int
         return len(size)
     if shape is None:
         raise ValueError(
-            f"{name}={count(name, size, 1)} is one number for all axes: say how many there are, as in rank=2."
+            f"{name}={whole_argument(name, size, 1)} is one number for all axes: say how many there are, as in rank=2."
         )
     if len(shape) not in (3, 4, 5):
         raise ValueError(
@@ -44,7 +44,7 @@ def per_axis(name: str, value: Size, rank: int) -> tuple[int, ...]:
     """Return one number for each axis, at least 1, from a single one or a sequence."""
     try:
         each = (value,) * rank if isinstance(value, int) else entries(name, value, "whole numbers")
-        sizes = tuple(count(name, size, 1) for size in each)
+        sizes = tuple(whole_argument(name, size, 1) for size in each)
     except ValueError:
         sizes = ()
     if len(sizes) != rank:
@@ -53,14 +53,14 @@ def per_axis(name: str, value: Size, rank: int) -> tuple[int, ...]:
 
 
 def check_padding(padding: str, rank: int) -> str:
-    """Return the padding in lower case."""
+    """Return the padding in lower case; refuse unknown names, and causal padding beyond rank 1."""
     chosen = _in_any_case("padding", padding, ("valid", "same", "causal"))
     if chosen == "causal" and rank > 1:
         raise ValueError(f'padding="causal" is for Conv1D alone, where the axis is time; this is rank {rank}.')
     return chosen
 
 
-def check_steps(strides: tuple[int, ...], dilation_rate: tuple[int, ...]) -> None:
+def check_strides_and_dilation(strides: tuple[int, ...], dilation_rate: tuple[int, ...]) -> None:
     """Refuse strides beside dilation."""
     if max(strides) > 1 and max(dilation_rate) > 1:
         raise ValueError(
@@ -71,7 +71,7 @@ def check_steps(strides: tuple[int, ...], dilation_rate: tuple[int, ...]) -> Non
 
 def check_groups(groups: int, channels: int, filters: int) -> int:
     """Return the number of groups, which must divide channels and filters."""
-    groups = count("groups", groups, 1)
+    groups = whole_argument("groups", groups, 1)
     if channels % groups or filters % groups:
         raise ValueError(
             f"groups={groups} must divide both the input channels, here {channels}, and the filters, here {filters}."

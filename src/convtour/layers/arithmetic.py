@@ -14,13 +14,13 @@ from convtour.layers.arguments import (
     Window,
     check_groups,
     check_padding,
-    check_steps,
-    count,
+    check_strides_and_dilation,
     is_channels_first,
     per_axis,
     rank_of,
     shape_of,
     split_shape,
+    whole_argument,
 )
 
 
@@ -72,11 +72,67 @@ def conv_output_length(
     >>> conv_output_length(28, kernel_size=3, strides=2, padding="same")
     14
     """
-    kernel, stride = count("kernel_size", kernel_size, 1), count("strides", strides, 1)
-    dilation = count("dilation_rate", dilation_rate, 1)
-    check_steps((stride,), (dilation,))
+    kernel, stride = whole_argument("kernel_size", kernel_size, 1), whole_argument("strides", strides, 1)
+    dilation = whole_argument("dilation_rate", dilation_rate, 1)
+    check_strides_and_dilation((stride,), (dilation,))
     padding = check_padding(padding, rank=1)
-    return _places("kernel_size", count("length", length, 0), kernel, stride, dilation, padding)
+    return _places("kernel_size", whole_argument("length", length, 0), kernel, stride, dilation, padding)
+
+
+def conv_padding(
+    length: int, kernel_size: int, *, strides: int = 1, padding: str = "valid", dilation_rate: int = 1
+) -> tuple[int, int]:
+    """Count the zeros that Keras puts before and after one axis.
+
+    Parameters
+    ----------
+    length : int
+        Positions along the axis.
+    kernel_size : int
+        Taps of the kernel along the axis, at least 1.
+    strides : int
+        Steps from one output position to the next, at least 1.
+    padding : {"valid", "same", "causal"}
+        ``"valid"`` adds nothing. ``"causal"`` adds as much as the kernel reaches back, all of it before. ``"same"``
+        adds what the last of the ``ceil(length / strides)`` windows lacks, half before and half after, the odd one
+        after. With strides above 1 it therefore depends on the length: see the examples.
+    dilation_rate : int
+        Steps from one tap of the kernel to the next, at least 1.
+
+    Returns
+    -------
+    before, after : int
+        Zeros before the first and after the last position.
+
+    Raises
+    ------
+    ValueError
+        If the padding has another name, a number is too small, or it is not a whole one.
+
+    References
+    ----------
+    TensorFlow's API documentation of ``tf.nn``, "Notes on padding".
+
+    Examples
+    --------
+    >>> conv_padding(6, 3, padding="same")
+    (1, 1)
+    >>> conv_padding(6, 3, padding="same", strides=2), conv_padding(7, 3, padding="same", strides=2)
+    ((0, 1), (1, 1))
+    >>> conv_padding(6, 3, padding="causal", dilation_rate=4)
+    (8, 0)
+    """
+    length, kernel_size = whole_argument("length", length, 0), whole_argument("kernel_size", kernel_size, 1)
+    strides, dilation_rate = whole_argument("strides", strides, 1), whole_argument("dilation_rate", dilation_rate, 1)
+    padding = check_padding(padding, rank=1)
+    reach = dilation_rate * (kernel_size - 1)
+    if padding == "causal":
+        return reach, 0
+    if padding == "valid":
+        return 0, 0
+    last_start = (math.ceil(length / strides) - 1) * strides
+    total = max(last_start + reach + 1 - length, 0)
+    return total // 2, total - total // 2
 
 
 def conv_output_shape(
@@ -106,7 +162,7 @@ def conv_output_shape(
         Number of spatial axes. Left out, it is the length of ``kernel_size``; if that is a single number there is one
         batch axis, as in Keras, and the rank is ``len(input_shape) - 2``.
     padding : {"valid", "same", "causal"}
-        As for `conv_output_length`; causal for rank 1 alone.
+        As for `conv_output_length`; causal for rank 1 only.
     data_format : {"channels_last", "channels_first"}
         Whether the channels follow the spatial axes or come before them.
     groups : int
@@ -147,10 +203,10 @@ def conv_output_shape(
         per_axis("strides", strides, rank),
         per_axis("dilation_rate", dilation_rate, rank),
     )
-    check_steps(*window[1:])
+    check_strides_and_dilation(*window[1:])
     padding = check_padding(padding, rank)
     conv_params(channels, filters, kernel_size, rank=rank, groups=groups)  # refuses channels that cannot be dealt out
-    return _slide(shape, count("filters", filters, 1), window, padding, data_format)
+    return _slide(shape, whole_argument("filters", filters, 1), window, padding, data_format)
 
 
 def conv_params(
@@ -198,10 +254,10 @@ def conv_params(
     24
     """
     kernel = per_axis("kernel_size", kernel_size, rank_of(rank, "kernel_size", kernel_size, None))
-    filters = count("filters", filters, 1)
+    filters = whole_argument("filters", filters, 1)
     if in_channels is None:
         raise TypeError("in_channels is None: the channel axis of input_shape needs a length, for the weights.")
-    channels = count("in_channels", in_channels, 0)
+    channels = whole_argument("in_channels", in_channels, 0)
     groups = check_groups(groups, channels, filters)
     biases = filters if one_of("use_bias", use_bias, (True, False)) else 0
     return math.prod(kernel) * (channels // groups) * filters + biases
@@ -357,7 +413,7 @@ def receptive_field(layers: Iterable[tuple[int, int, int]]) -> int:
         if len(sizes) != 3:
             raise ValueError(f"layers[{number}]={brief(layer)}: expected three numbers, {', '.join(names)}.")
         kernel_size, strides, dilation_rate = (
-            count(f"layers[{number}]: {name}", size, 1) for name, size in zip(names, sizes, strict=True)
+            whole_argument(f"layers[{number}]: {name}", size, 1) for name, size in zip(names, sizes, strict=True)
         )
         field += dilation_rate * (kernel_size - 1) * step
         step *= strides

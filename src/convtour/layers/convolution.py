@@ -1,12 +1,17 @@
 """What a convolution layer computes, defined in NumPy."""
 
 from collections.abc import Sequence
-import math
 from typing import Any
 
 from convtour._checks import numbers
-from convtour.layers.arguments import check_groups, check_padding, check_steps, count, is_channels_first, per_axis
-from convtour.layers.arithmetic import conv_output_length
+from convtour.layers.arguments import (
+    check_groups,
+    check_padding,
+    check_strides_and_dilation,
+    is_channels_first,
+    per_axis,
+)
+from convtour.layers.arithmetic import conv_output_length, conv_padding
 import numpy as np
 import numpy.typing as npt
 
@@ -90,7 +95,7 @@ def convolve(
     *kernel_size, _, filters = kernel.shape
     rank = len(kernel_size)
     strides, dilation_rate = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
-    check_steps(strides, dilation_rate)
+    check_strides_and_dilation(strides, dilation_rate)
     check_padding(padding, rank)
     if is_channels_first(data_format):
         x = np.moveaxis(x, 1, -1)
@@ -114,62 +119,6 @@ def convolve(
     if is_channels_first(data_format):
         outputs = np.moveaxis(outputs, -1, 1)
     return outputs.astype(dtype)
-
-
-def conv_padding(
-    length: int, kernel_size: int, *, strides: int = 1, padding: str = "valid", dilation_rate: int = 1
-) -> tuple[int, int]:
-    """Count the zeros that Keras puts before and after one axis.
-
-    Parameters
-    ----------
-    length : int
-        Positions along the axis.
-    kernel_size : int
-        Taps of the kernel along the axis, at least 1.
-    strides : int
-        Steps from one output position to the next, at least 1.
-    padding : {"valid", "same", "causal"}
-        ``"valid"`` adds nothing. ``"causal"`` adds as much as the kernel reaches back, all of it before. ``"same"``
-        adds what the last of the ``ceil(length / strides)`` windows lacks, half before and half after, the odd one
-        after. With strides above 1 it therefore depends on the length: see the examples.
-    dilation_rate : int
-        Steps from one tap of the kernel to the next, at least 1.
-
-    Returns
-    -------
-    before, after : int
-        Zeros before the first and after the last position.
-
-    Raises
-    ------
-    ValueError
-        If the padding has another name, a number is too small, or it is not a whole one.
-
-    References
-    ----------
-    TensorFlow's API documentation of ``tf.nn``, "Notes on padding".
-
-    Examples
-    --------
-    >>> conv_padding(6, 3, padding="same")
-    (1, 1)
-    >>> conv_padding(6, 3, padding="same", strides=2), conv_padding(7, 3, padding="same", strides=2)
-    ((0, 1), (1, 1))
-    >>> conv_padding(6, 3, padding="causal", dilation_rate=4)
-    (8, 0)
-    """
-    length, kernel_size = count("length", length, 0), count("kernel_size", kernel_size, 1)
-    strides, dilation_rate = count("strides", strides, 1), count("dilation_rate", dilation_rate, 1)
-    padding = check_padding(padding, rank=1)
-    reach = dilation_rate * (kernel_size - 1)
-    if padding == "causal":
-        return reach, 0
-    if padding == "valid":
-        return 0, 0
-    last_start = (math.ceil(length / strides) - 1) * strides
-    total = max(last_start + reach + 1 - length, 0)
-    return total // 2, total - total // 2
 
 
 def _check_arrays(

@@ -10,8 +10,8 @@ from typing import Any
 
 from convtour._checks import brief, entries, finite_numbers, whole
 from convtour.layers.arguments import check_groups
-from convtour.layers.arithmetic import conv_output_length
-from convtour.layers.convolution import conv_padding, convolve
+from convtour.layers.arithmetic import conv_output_length, conv_padding
+from convtour.layers.convolution import convolve
 from convtour.picture import BLUE, VERMILION, Picture, styled
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
@@ -126,7 +126,8 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: in
     Returns
     -------
     Picture
-        A row of dots a layer, a line a tap. Hollow dots are padding. In colour is what leads to the chosen output.
+        One row of dots per layer, one line per tap. Hollow dots are padding. In colour is what leads to the chosen
+        output.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 
     Returns
     -------
     Picture
-        A panel a padding, drawn as by `plot_connections`.
+        One panel per padding, drawn as by `plot_connections`.
 
     Raises
     ------
@@ -197,7 +198,8 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     Returns
     -------
     Picture
-        A row an output channel, a column an input channel; a dark cell is a connection, with the letter of its group.
+        One row per output channel, one column per input channel; a dark cell is a connection, with the
+        letter of its group.
 
     Raises
     ------

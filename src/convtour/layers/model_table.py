@@ -137,7 +137,7 @@ def model_table(model: "keras.Model") -> ModelTable:
     and a shift. Pooling, activations, dropout and what moves values about have no weights and take none.
 
     A receptive field is "all" from where it stops growing: a dense layer after Flatten, or global pooling, depends on
-    all that the layers before it have read. A dense layer on more axes works on the last of them alone: with channels
+    all that the layers before it have read. A dense layer on more axes works on the last of them only: with channels
     last, those are the channels, and it sees no further than the layer before.
 
     Layers of other types are not guessed at: they show "?" and are named above the table. Their shapes and parameters
