@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -65,14 +66,7 @@ def run_test_harness(
     folder = None if out_dir is None else writable_folder("out_dir", out_dir)
     start = time.perf_counter()
     scores, histories = evaluate_model(
-        train_norm,
-        y_train,
-        n_folds,
-        epochs=epochs,
-        seed=seed,
-        verbose=verbose,
-        n_jobs=n_jobs,
-        resume_dir=resume_dir,
+        train_norm, y_train, n_folds, epochs=epochs, seed=seed, verbose=verbose, n_jobs=n_jobs, resume_dir=resume_dir
     )
     if folder is not None:
         results = {
@@ -86,10 +80,7 @@ def run_test_harness(
             "histories": [history.history for history in histories],
         }
         write(folder / "results.json", (json.dumps(results, indent=1) + "\n").encode())
-    pictures = {
-        "learning_curves": summarize_diagnostics(histories),
-        "accuracy": summarize_performance(scores),
-    }
+    pictures = {"learning_curves": summarize_diagnostics(histories), "accuracy": summarize_performance(scores)}
     for name, picture in pictures.items():
         if folder is not None:
             picture.save(folder / f"{name}.png")
@@ -100,11 +91,9 @@ def run_test_harness(
 
 
 def _show(picture: Picture) -> None:
-    """Display a picture where there is a notebook to display it in."""
-    try:
-        from IPython import get_ipython
+    """Display a picture where there is a notebook to display it in; it has loaded IPython."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
         from IPython.display import display
-    except ImportError:
-        return
-    if get_ipython() is not None:
+
         display(picture)

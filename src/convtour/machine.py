@@ -27,9 +27,8 @@ def check_machine() -> bool:
     Everything is here.
     True
     """
-    checks = [
-        ("Python 3.11 or newer", "" if sys.version_info >= (3, 11) else "install a newer Python and set up again")
-    ]
+    python_is_new = sys.version_info >= (3, 11)
+    checks = [("Python 3.11 or newer", "" if python_is_new else "install a newer Python and set up again")]
     for line in requires("convtour") or []:
         needed = Requirement(line)
         if needed.marker is None or needed.marker.evaluate({"extra": "tour"}):

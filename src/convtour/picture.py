@@ -59,11 +59,8 @@ class Picture(Figure):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """What Jupyter displays: the picture, its alt text, and the same sentence as plain text."""
-        width = round(100 * self.get_figwidth())
-        return (
-            {"image/png": self._png(), "text/plain": self.description},
-            {"image/png": {"alt": self.description, "width": width}},
-        )
+        about = {"alt": self.description, "width": round(100 * self.get_figwidth())}
+        return {"image/png": self._png(), "text/plain": self.description}, {"image/png": about}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as PNG, and its description into it and beside it, as ``.txt``.

@@ -5,6 +5,7 @@ from typing import Any
 
 from convtour._checks import brief, entries, finite_numbers, numbers, one_of, whole
 from convtour.picture import Picture, styled
+from matplotlib.axes import Axes
 import numpy as np
 import numpy.typing as npt
 
@@ -55,16 +56,9 @@ def plot_digits(images: npt.ArrayLike, titles: Sequence[object], *, columns: int
         )
     columns = whole("columns", columns, at_least=1)
     rows = -(-len(pixels) // columns)
-    words = []
     with styled(figsize=(9, 1.45 * rows)) as picture:
-        grid = picture.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, image, title in zip(grid.flat, pixels, names, strict=False):
-            shown = axes.imshow(image, vmin=0, vmax=white)
-            axes.set_title(str(title), loc="center", weight="normal")
-            ink = np.mean(np.asarray(shown.get_array(), dtype=np.float64)) / white
-            words.append(f"{axes.get_title()} ({100 * ink:.0f} %)")
+        drawn = _draw_images(picture, rows, columns, pixels, names, "medium", vmin=0, vmax=white)
+    words = [f"{title} ({100 * (image.mean() / white):.0f} %)" for title, image in drawn]
     picture.description = f"{len(pixels)} images, with their share of ink: {', '.join(words)}."
     return picture
 
@@ -121,18 +115,11 @@ def plot_maps(
     rows = -(-len(arrays) // columns)
     side = min(9 / columns, 3.5)
     ratio = float(np.mean([array.shape[0] / array.shape[1] for array in arrays]))
-    words = []
+    look: dict[str, Any] = {"cmap": "RdBu_r" if diverging else "gray_r", "vmin": low, "vmax": high}
     with styled(figsize=(side * columns + 0.8, rows * (side * ratio + 0.35))) as picture:
-        grid = picture.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, array, title in zip(grid.flat, arrays, names, strict=False):
-            image = axes.imshow(array, cmap="RdBu_r" if diverging else "gray_r", vmin=low, vmax=high)
-            axes.set_title(str(title), loc="center", weight="normal", fontsize="small")
-            drawn = np.asarray(image.get_array())
-            extent = " / ".join(_short(value) for value in (drawn.min(), drawn.mean(), drawn.max()))
-            words.append(f"{axes.get_title()} {extent}")
-        picture.colorbar(image, ax=grid, fraction=0.03)
+        drawn = _draw_images(picture, rows, columns, arrays, names, "small", **look)
+        picture.colorbar(picture.axes[0].images[0], ax=picture.axes, fraction=0.03)
+    words = [f"{title} {_short(seen.min())} / {_short(seen.mean())} / {_short(seen.max())}" for title, seen in drawn]
     picture.description = (
         f"{len(arrays)} maps on one scale from {_short(low)} to {_short(high)}, as lowest / mean / highest: "
         f"{', '.join(words)}."
@@ -185,6 +172,33 @@ def plot_signals(signals: Mapping[str, npt.ArrayLike], *, xlabel: str = "step", 
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     picture.description = f"Signals over {steps} steps: {'; '.join(words)}."
     return picture
+
+
+def draw_cells(axes: Axes, values: npt.NDArray[Any], *, gap: float, **look: Any) -> npt.NDArray[Any]:
+    """Draw a matrix as coloured cells between white lines, rows as far apart as the gap; return what was drawn."""
+    image = axes.imshow(values, **look)
+    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
+    axes.grid(visible=False)
+    axes.grid(which="minor", axis="x", color="white", linewidth=2)
+    axes.grid(which="minor", axis="y", color="white", linewidth=gap)
+    axes.set(axisbelow=False, frame_on=False)
+    axes.tick_params(which="both", length=0)
+    return np.asarray(image.get_array())
+
+
+def _draw_images(
+    picture: Picture, rows: int, columns: int, images: Any, titles: Sequence[object], size: str, **look: Any
+) -> list[tuple[str, npt.NDArray[np.float64]]]:
+    """Draw images row by row, each under its title; return, for each, the title and the numbers that were drawn."""
+    drawn = []
+    for place, (image, title) in enumerate(zip(images, titles, strict=True), 1):
+        axes = picture.add_subplot(rows, columns, place)
+        axes.axis("off")
+        axes.set_title(str(title), loc="center", weight="normal", fontsize=size)
+        shown = axes.imshow(image, **look)
+        drawn.append((axes.get_title(), np.asarray(shown.get_array(), dtype=np.float64)))
+    return drawn
 
 
 def _check_signal(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -14,16 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 SIDE, CLASSES = 28, 10
-_NAMES = ("x_train", "y_train", "x_test", "y_test")
 
-# MD5 sums of the four files that MNIST was published in, uncompressed.
-_MNIST_MD5 = {
-    "x_train": "6bbc9ace898e44ae57da46a324031adb",
-    "y_train": "a25bea736e30d166cdddb491f175f624",
-    "x_test": "2646ac647ad5339dbf082846283269ea",
-    "y_test": "27ae3e4e09519cfbb04c329615203637",
+# The four files that MNIST was published in: how many images or labels, and the MD5 sum, uncompressed.
+_MNIST = {
+    "x_train": (60_000, "6bbc9ace898e44ae57da46a324031adb"),
+    "y_train": (60_000, "a25bea736e30d166cdddb491f175f624"),
+    "x_test": (10_000, "2646ac647ad5339dbf082846283269ea"),
+    "y_test": (10_000, "27ae3e4e09519cfbb04c329615203637"),
 }
-_MNIST_SIZES = {"x_train": 60_000, "y_train": 60_000, "x_test": 10_000, "y_test": 10_000}
 _MOST_IMAGES = 1_000_000
 
 _Images = npt.NDArray[np.uint8]
@@ -91,13 +89,9 @@ def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images,
                 f"{len(arrays['x_test'])} images where full MNIST has 60000 + 10000. Unset the variable to let Keras "
                 "download MNIST, or pass the path itself to use this file as it is."
             )
+    x_train, y_train, x_test, y_test = (arrays[name] for name in _MNIST)
     one_hot = np.eye(CLASSES, dtype=np.float32)
-    return (
-        arrays["x_train"][..., np.newaxis],
-        one_hot[arrays["y_train"]],
-        arrays["x_test"][..., np.newaxis],
-        one_hot[arrays["y_test"]],
-    )
+    return x_train[..., np.newaxis], one_hot[y_train], x_test[..., np.newaxis], one_hot[y_test]
 
 
 def prep_pixels(train: npt.ArrayLike, test: npt.ArrayLike) -> tuple[_Float, _Float]:
@@ -155,13 +149,13 @@ def _download() -> dict[str, _Array]:
     import keras
 
     try:
-        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+        train, test = keras.datasets.mnist.load_data()
     except Exception as error:  # Keras raises a bare Exception when the download fails
         raise ConnectionError(
             f'Full MNIST is not on this machine and could not be downloaded ({error}). Use load_dataset("sample"), '
             "which needs no network, or give the path of an mnist.npz that you already have."
         ) from None
-    arrays = dict(zip(_NAMES, (x_train, y_train, x_test, y_test), strict=True))
+    arrays = dict(zip(_MNIST, (*train, *test), strict=True))
     _check_layout("keras.datasets.mnist", arrays)
     _check_values("keras.datasets.mnist", arrays)
     return arrays
@@ -190,13 +184,13 @@ def _read_members(path: Path, read: Callable[[IO[bytes], int], _Array]) -> dict[
             raise ValueError(f"{path}: not a complete .npz archive; the file is cut short, damaged or of another kind.")
         try:
             with zipfile.ZipFile(file) as archive:
-                for name in _NAMES:
+                for name in _MNIST:
                     with archive.open(f"{name}.npy") as member:
                         found[name] = read(member, archive.getinfo(f"{name}.npy").file_size)
         except Exception as error:  # a damaged header or stream makes NumPy and zipfile raise almost anything
             raise ValueError(
                 f"{path}: {name} {'is not there' if isinstance(error, KeyError) else 'could not be read'}. Expected an "
-                f".npz in the layout of Keras's mnist.npz: {', '.join(_NAMES)}, plain arrays without pickled objects."
+                f".npz in the layout of Keras's mnist.npz: {', '.join(_MNIST)}, plain arrays without pickled objects."
             ) from None
     return found
 
@@ -235,7 +229,7 @@ def _check_values(where: str, arrays: dict[str, _Array]) -> None:
         if low < 0 or high >= CLASSES:
             raise ValueError(f"{where}: {name} has labels from {low} to {high}; expected 0 to {CLASSES - 1}.")
     if _has_size_of_mnist(arrays):
-        wrong = [name for name in _NAMES if _idx_md5(arrays[name]) != _MNIST_MD5[name]]
+        wrong = [name for name, (_, md5) in _MNIST.items() if _idx_md5(arrays[name]) != md5]
         if wrong:
             raise ValueError(
                 f"{where}: it has the size of MNIST but is not MNIST: {', '.join(wrong)} differs from the published "
@@ -244,13 +238,11 @@ def _check_values(where: str, arrays: dict[str, _Array]) -> None:
 
 
 def _has_size_of_mnist(arrays: dict[str, _Array]) -> bool:
-    return all(len(arrays[name]) == size for name, size in _MNIST_SIZES.items())
+    return all(len(arrays[name]) == size for name, (size, _) in _MNIST.items())
 
 
 def _idx_md5(array: _Array) -> str:
     """MD5 sum of an array written as an IDX file, the format that MNIST was published in."""
     unsigned_byte = 0x08
     header = bytes([0, 0, unsigned_byte, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
-    digest = hashlib.md5(header, usedforsecurity=False)
-    digest.update(np.ascontiguousarray(array, dtype=np.uint8).tobytes())
-    return digest.hexdigest()
+    return hashlib.md5(header + array.astype(np.uint8).tobytes(), usedforsecurity=False).hexdigest()

@@ -54,8 +54,7 @@ def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10
 
     shape, classes = _check_input_shape(input_shape), whole("num_classes", num_classes, at_least=2)
     # The rank of the input, its channel axis left out, chooses the layers.
-    rank = len(shape) - 1
-    convolution, pooling = (getattr(keras.layers, f"{kind}{rank}D") for kind in ("Conv", "MaxPooling"))
+    convolution, pooling = (getattr(keras.layers, f"{kind}{len(shape) - 1}D") for kind in ("Conv", "MaxPooling"))
     last = "channels_last"  # whatever Keras's own configuration says
     model = keras.Sequential(
         [
@@ -67,11 +66,8 @@ def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10
             keras.layers.Dense(classes, activation="softmax"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.SGD(learning_rate=0.01, momentum=0.9),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    descent = keras.optimizers.SGD(learning_rate=0.01, momentum=0.9)
+    model.compile(optimizer=descent, loss="categorical_crossentropy", metrics=["accuracy"])
     return model
 
 

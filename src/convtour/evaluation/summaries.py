@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from convtour._checks import brief, entries, numbers, whole
 from convtour.evaluation.checks import check_folds, shuffled_folds
 from convtour.picture import BLUE, VERMILION, Picture, styled
+from convtour.plots import draw_cells
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import ListedColormap
@@ -57,13 +58,11 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, dec
     curves = _curves(entries("histories", histories, "histories, one for each fold"))
     with styled(figsize=(9, 3.8)) as picture:
         left, right = picture.subplots(1, 2)
-        words = [
-            _draw_curves(left, "Cross-entropy loss", curves[:2], min(decimals + 1, 3)),
-            _draw_curves(right, "Accuracy (%)", 100 * curves[2:], decimals),
-        ]
+        loss = _draw_curves(left, "Cross-entropy loss", curves[:2], min(decimals + 1, 3))
+        accuracy = _draw_curves(right, "Accuracy (%)", 100 * curves[2:], decimals)
     _, folds, epochs = curves.shape
     picture.description = (
-        f"Learning curves of {folds} fold{'s' * (folds > 1)} over epochs 1 to {epochs}. {' '.join(words)} "
+        f"Learning curves of {folds} fold{'s' * (folds > 1)} over epochs 1 to {epochs}. {loss} {accuracy} "
         "Bands: one standard deviation over the folds to either side; faint lines: single folds."
     )
     return picture
@@ -107,26 +106,17 @@ def summarize_performance(scores: Sequence[float]) -> Picture:
     print(f"Accuracy: mean={percent.mean():.3f} std={percent.std():.3f}, n={len(percent)}")
     with styled(figsize=(7, 2.6)) as picture:
         axes = picture.subplots()
-        box = axes.boxplot(
-            percent,
-            orientation="horizontal",
-            whis=(0, 100),
-            widths=0.5,
-            showmeans=True,
-            meanprops={"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black", "zorder": 4},
-            medianprops={"color": VERMILION, "linewidth": 2},
-        )
+        looks: dict[str, Any] = {
+            "medianprops": {"color": VERMILION, "linewidth": 2},
+            "meanprops": {"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black", "zorder": 4},
+        }
+        box = axes.boxplot(percent, orientation="horizontal", whis=(0, 100), widths=0.5, showmeans=True, **looks)
         heights = 1 + 0.15 * (np.arange(len(percent)) % 3 - 1)  # side by side, so that equal scores stay apart
         points = axes.scatter(percent, heights, color=BLUE, zorder=3)
         axes.set(title=f"Accuracy on {len(percent)} held-out folds", xlabel="accuracy (%)", yticks=[])
-        axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
-        axes.legend(
-            [points, box["medians"][0], box["means"][0]],
-            ["one fold", "median", "mean"],
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
-        )
+        shown = [points, box["medians"][0], box["means"][0]]
+        axes.legend(shown, ["one fold", "median", "mean"], loc="center left", bbox_to_anchor=(1, 0.5))
     picture.description = _describe_box(box, points)
     return picture
 
@@ -162,26 +152,18 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
         held_out[fold, indices] = 1
     with styled(figsize=(9, 0.6 + 0.42 * n_folds)) as picture:
         axes = picture.subplots()
-        image = axes.imshow(held_out, cmap=ListedColormap(["#CFE3F1", "#A34700"]), vmin=0, vmax=1, aspect="auto")
-        drawn = np.asarray(image.get_array())
+        colours = ListedColormap(["#CFE3F1", "#A34700"])
+        drawn = draw_cells(axes, held_out, gap=4, cmap=colours, vmin=0, vmax=1, aspect="auto")
         for fold, sample in np.argwhere(drawn):
             axes.text(sample, fold, str(sample), ha="center", va="center", color="white", weight="bold")
-        axes.set(title="Dark, numbered: held out. Pale: trained on.", xlabel="sample")
+        axes.set(title="Dark, numbered: held out. Pale: trained on.", xlabel="sample", xticks=[])
         axes.set_yticks(range(n_folds), [f"fold {fold + 1}" for fold in range(n_folds)])
-        axes.set_xticks(np.arange(n_samples + 1) - 0.5, labels=[])
-        axes.set_yticks(np.arange(n_folds + 1) - 0.5, minor=True)
-        axes.grid(visible=False, axis="y")
-        axes.grid(color="white", linewidth=2, which="major", axis="x")
-        axes.grid(color="white", linewidth=4, which="minor", axis="y")
-        axes.set_axisbelow(False)
-        axes.tick_params(which="both", length=0)
-        axes.spines[:].set_visible(False)
-    rows = "; ".join(
-        f"fold {fold + 1}: samples {' '.join(map(str, np.flatnonzero(row)))}" for fold, row in enumerate(drawn)
-    )
+    rows = [f"fold {fold}: samples {' '.join(map(str, np.flatnonzero(row)))}" for fold, row in enumerate(drawn, 1)]
     times = drawn.sum(axis=0)
     once = "exactly once" if (times == 1).all() else f"between {times.min()} and {times.max()} times"
-    picture.description = f"{n_samples} samples in {n_folds} folds. Held out: {rows}. Every sample is held out {once}."
+    picture.description = (
+        f"{n_samples} samples in {n_folds} folds. Held out: {'; '.join(rows)}. Every sample is held out {once}."
+    )
     return picture
 
 
@@ -216,15 +198,13 @@ def _curves(histories: "Sequence[keras.callbacks.History]") -> npt.NDArray[np.fl
 def _draw_curves(axes: Axes, title: str, train_and_validation: npt.NDArray[np.float64], decimals: int) -> str:
     """Draw the folds of one measure, and say what the drawn lines show."""
     words = []
-    looks = (("training", BLUE, "-", "o"), ("validation", VERMILION, "--", "s"))
+    looks = (("training: mean", BLUE, "-", "o"), ("validation: mean", VERMILION, "--", "s"))
     for (name, colour, dashes, marker), folds in zip(looks, train_and_validation, strict=True):
         epochs = np.arange(1, folds.shape[1] + 1)
         mean, spread = folds.mean(axis=0), folds.std(axis=0)
         faint = axes.plot(epochs, folds.T, color=colour, linestyle=dashes, linewidth=0.8, alpha=0.35)
         band = axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
-        (line,) = axes.plot(
-            epochs, mean, color=colour, linestyle=dashes, marker=marker, markersize=4, label=f"{name}: mean"
-        )
+        (line,) = axes.plot(epochs, mean, color=colour, linestyle=dashes, marker=marker, markersize=4, label=name)
         words.append(_describe_curve(line, faint, band, decimals))
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -69,6 +69,14 @@ def check_strides_and_dilation(strides: tuple[int, ...], dilation_rate: tuple[in
         )
 
 
+def window_of(kernel_size: Size, strides: Size, padding: str, dilation_rate: Size, rank: int) -> tuple[Window, str]:
+    """Return kernel, strides and dilation, a number for each axis, and the padding in lower case, or refuse them."""
+    kernel, steps = per_axis("kernel_size", kernel_size, rank), per_axis("strides", strides, rank)
+    dilation = per_axis("dilation_rate", dilation_rate, rank)
+    check_strides_and_dilation(steps, dilation)
+    return (kernel, steps, dilation), check_padding(padding, rank)
+
+
 def check_groups(groups: int, channels: int, filters: int) -> int:
     """Return the number of groups, which must divide channels and filters."""
     groups = whole_argument("groups", groups, 1)

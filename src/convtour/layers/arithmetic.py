@@ -6,6 +6,7 @@ functions raise the same type of error and say why.
 
 from collections.abc import Iterable, Sequence
 import math
+from typing import Any
 
 from convtour._checks import brief, entries, one_of
 from convtour.layers.arguments import (
@@ -21,6 +22,7 @@ from convtour.layers.arguments import (
     shape_of,
     split_shape,
     whole_argument,
+    window_of,
 )
 
 
@@ -198,13 +200,7 @@ def conv_output_shape(
     shape = shape_of("input_shape", input_shape)
     rank = rank_of(rank, "kernel_size", kernel_size, shape)
     _, channels, _ = split_shape(shape, rank, data_format)
-    window = (
-        per_axis("kernel_size", kernel_size, rank),
-        per_axis("strides", strides, rank),
-        per_axis("dilation_rate", dilation_rate, rank),
-    )
-    check_strides_and_dilation(*window[1:])
-    padding = check_padding(padding, rank)
+    window, padding = window_of(kernel_size, strides, padding, dilation_rate, rank)
     conv_params(channels, filters, kernel_size, rank=rank, groups=groups)  # refuses channels that cannot be dealt out
     return _slide(shape, whole_argument("filters", filters, 1), window, padding, data_format)
 
@@ -304,17 +300,8 @@ def conv_multiply_adds(
     """
     shape = shape_of("input_shape", input_shape)
     rank = rank_of(rank, "kernel_size", kernel_size, shape)
-    output_shape = conv_output_shape(
-        shape,
-        filters,
-        kernel_size,
-        rank=rank,
-        strides=strides,
-        padding=padding,
-        data_format=data_format,
-        dilation_rate=dilation_rate,
-        groups=groups,
-    )
+    options: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "groups": groups}
+    output_shape = conv_output_shape(shape, filters, kernel_size, rank=rank, data_format=data_format, **options)
     _, channels, _ = split_shape(shape, rank, data_format)
     _, _, lengths = split_shape(output_shape, rank, data_format)
     positions = [length for length in lengths if length is not None]

@@ -4,13 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convtour._checks import numbers
-from convtour.layers.arguments import (
-    check_groups,
-    check_padding,
-    check_strides_and_dilation,
-    is_channels_first,
-    per_axis,
-)
+from convtour.layers.arguments import check_groups, is_channels_first, window_of
 from convtour.layers.arithmetic import conv_output_length, conv_padding
 import numpy as np
 import numpy.typing as npt
@@ -93,10 +87,7 @@ def convolve(
     """
     x, kernel, bias, dtype = _check_arrays(inputs, kernel, bias, data_format, groups)
     *kernel_size, _, filters = kernel.shape
-    rank = len(kernel_size)
-    strides, dilation_rate = per_axis("strides", strides, rank), per_axis("dilation_rate", dilation_rate, rank)
-    check_strides_and_dilation(strides, dilation_rate)
-    check_padding(padding, rank)
+    (_, strides, dilation_rate), padding = window_of(kernel_size, strides, padding, dilation_rate, len(kernel_size))
     if is_channels_first(data_format):
         x = np.moveaxis(x, 1, -1)
 
@@ -132,12 +123,11 @@ def _check_arrays(
             f"kernel has shape {w.shape}; expected (*kernel_size, channels // groups, filters), with at least one "
             "number along each, as layer.kernel has it."
         )
-    rank = w.ndim - 2
-    if x.ndim != rank + 2:
+    if x.ndim != w.ndim:
         raise ValueError(
-            f"inputs has shape {x.shape}, {x.ndim} axes; a kernel of shape {w.shape} expects {rank + 2}: the batch, "
-            f"{rank} for the positions, and the channels. One example goes in as example[np.newaxis]; more than one "
-            "batch axis through apply_over_batch_axes."
+            f"inputs has shape {x.shape}, {x.ndim} axes; a kernel of shape {w.shape} expects {w.ndim}: the batch, "
+            f"{w.ndim - 2} for the positions, and the channels. One example goes in as example[np.newaxis]; more than "
+            "one batch axis through apply_over_batch_axes."
         )
     channels = x.shape[1] if is_channels_first(data_format) else x.shape[-1]
     groups = check_groups(groups, channels, w.shape[-1])

@@ -13,15 +13,15 @@ from convtour.layers.arguments import check_groups
 from convtour.layers.arithmetic import conv_output_length, conv_padding
 from convtour.layers.convolution import convolve
 from convtour.picture import BLUE, VERMILION, Picture, styled
+from convtour.plots import draw_cells
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
+from matplotlib.figure import SubFigure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 import numpy as np
 import numpy.typing as npt
 
 _PALE, _PADDING = "#EAF3F9", "#F0F0F0"
-_Grid = npt.NDArray[np.float64]
 
 
 def plot_convolution(
@@ -82,23 +82,15 @@ def plot_convolution(
     around = [conv_padding(length, size, **options) for length, size in zip(values.shape, weights.shape, strict=True)]
     padded = np.pad(values, around)
     is_padding = np.pad(np.zeros(values.shape, bool), around, constant_values=True)
-    taps = {
-        tuple(strides * place + dilation_rate * step for place, step in zip(cell, tap, strict=True)): tap
-        for tap in np.ndindex(weights.shape)
-    }
-    panels = [
-        ("input, with its padding" if is_padding.any() else "input", padded),
-        ("kernel", weights),
-        ("output", result),
-    ]
+    taps = {tuple(strides * np.array(cell) + dilation_rate * np.array(tap)): tap for tap in np.ndindex(weights.shape)}
     with styled() as picture:
-        grids = _panels(picture, panels)
-        _write_cells(grids[0], padded, dict.fromkeys(taps, BLUE), is_padding)
-        _write_cells(grids[1], weights, {})
-        written = _write_cells(grids[2], result, {cell: VERMILION})
+        parts = _parts(picture, [padded, weights, result])
+        name = "input, with its padding" if is_padding.any() else "input"
+        _write_cells(parts[0], name, padded, dict.fromkeys(taps, BLUE), is_padding)
+        _write_cells(parts[1], "kernel", weights, {})
+        written = _write_cells(parts[2], "output", result, {cell: VERMILION})
         terms = [f"{_number(weights[tap])}·{_number(padded[place])}" for place, tap in taps.items()]
-        total = written[cell].get_text()
-        sum_in_words = f"{' + '.join(terms)} = {total}"
+        sum_in_words = f"{' + '.join(terms)} = {written[cell].get_text()}"
         if len(terms) <= 9:
             picture.supxlabel(sum_in_words, fontsize="medium")
     numbers = " ".join(text.get_text() for text in written.values())
@@ -140,7 +132,6 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: in
     >>> picture.description[-68:]
     'Output 1 of the last layer reads inputs 1 2 3 4 5 6 7 (7 positions).'
     """
-    length = whole("length", length, at_least=1)
     stack = [_check_layer(f"layers[{n}]", layer) for n, layer in enumerate(entries("layers", layers, "mappings"))]
     if not stack:
         raise ValueError('layers is empty; expected at least one layer, such as {"kernel_size": 3}.')
@@ -176,7 +167,6 @@ def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 
     >>> plot_paddings(6, 3, at=2).description[-60:]
     'Output 2 of the last layer reads inputs 0 1 2 (3 positions).'
     """
-    length = whole("length", length, at_least=1)
     words = []
     with styled(figsize=(9, 2.2)) as picture:
         for axes, padding in zip(picture.subplots(1, 3, sharex=True), ("valid", "same", "causal"), strict=True):
@@ -218,14 +208,12 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     with styled(figsize=(1.2 + 0.5 * in_channels, 0.9 + 0.45 * filters)) as picture:
         axes = picture.subplots()
         connected = group_of_output[:, np.newaxis] == group_of_input
-        image = _cells(axes, np.where(connected, 0.0, 1.0), cmap="Blues_r", vmin=0, vmax=1)
-        drawn = np.asarray(image.get_array()) == 0
+        drawn = draw_cells(axes, connected, gap=2, cmap="Blues", vmin=0, vmax=1)
         letters = "ABCDEFGHIJKLMNOP" if groups > 1 else " " * 16
         for row, column in np.argwhere(drawn):
             axes.text(column, row, letters[group_of_output[row] % 16], ha="center", va="center", color="white")
         axes.set(xlabel="input channel", ylabel="output channel", title=f"groups={groups}" if groups > 1 else "")
-        axes.set_xticks(range(in_channels))
-        axes.set_yticks(range(filters))
+        axes.set(xticks=range(in_channels), yticks=range(filters))
     reads = [f"{row} reads {' '.join(map(str, np.flatnonzero(line)))}" for row, line in enumerate(drawn)]
     first = reads[0].replace("reads", "reads input channels", 1)
     picture.description = (
@@ -247,46 +235,43 @@ def _check_layer(name: str, layer: Mapping[str, Any]) -> dict[str, Any]:
 
 def _draw_connections(axes: Axes, length: int, layers: Sequence[dict[str, Any]], at: int) -> str:
     """Draw the connections of a stack of layers, and say what the chosen output reads."""
+    length = whole("length", length, at_least=1)
     lengths, edges, words = [length], [], []
-    for number, options in enumerate(layers, 1):
-        size = options.pop("kernel_size")
-        before, _ = conv_padding(lengths[-1], size, **options)
-        lengths.append(conv_output_length(lengths[-1], size, **options))
-        edges.append(
-            {
-                (place, options["strides"] * place + options["dilation_rate"] * tap - before)
-                for place, tap in product(range(lengths[-1]), range(size))
-            }
-        )
+    for number, layer in enumerate(layers, 1):
+        before, _ = conv_padding(lengths[-1], **layer)
+        lengths.append(conv_output_length(lengths[-1], **layer))
+        size, strides, dilation = layer["kernel_size"], layer["strides"], layer["dilation_rate"]
+        taps = product(range(lengths[-1]), range(size))
+        edges.append([(place, strides * place + dilation * tap - before) for place, tap in taps])
         words.append(
-            f"layer {number}: kernel {size}, strides {options['strides']}, dilation {options['dilation_rate']}, "
-            f"padding {options['padding']}, {lengths[-1]} outputs"
+            f"layer {number}: kernel {size}, strides {strides}, dilation {dilation}, padding {layer['padding']}, "
+            f"{lengths[-1]} outputs"
         )
     at = whole("at", at, at_least=-lengths[-1])
     if at >= lengths[-1]:
         raise ValueError(f"at={at}: the last layer has {lengths[-1]} outputs; expected one of them, counted from 0.")
     chosen = range(lengths[-1])[at]
-    padded = [{source for _, source in between} for between in edges] + [set[int]()]
-    has_padding = any(not set(range(count)) >= read for count, read in zip(lengths, padded, strict=True))
-    reached = {chosen}
-    for height, between in reversed(list(enumerate(edges))):
-        below = {source for place, source in between if place in reached}
-        for place, source in sorted(between):
-            dark = place in reached
-            colour, width = (BLUE, 1.8) if dark else ("#C8C8C8", 0.8)
-            axes.plot([source, place], [height, height + 1], color=colour, linewidth=width, zorder=2 if dark else 1)
-        _dots(axes, height + 1, set(range(lengths[height + 1])) | padded[height + 1], reached, lengths[height + 1])
-        reached = below
-    _dots(axes, 0, set(range(length)) | padded[0], reached, length)
-    names = ["input", *(f"layer {number}" for number in range(1, len(edges) + 1))]
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xticks(range(length))
+    reached = [{chosen}]
+    for between in reversed(edges):
+        reached.insert(0, {source for place, source in between if place in reached[0]})
+    for height, between in enumerate(edges):
+        for place, source in between:
+            colour, width, order = (BLUE, 1.8, 2) if place in reached[height + 1] else ("#C8C8C8", 0.8, 1)
+            axes.plot([source, place], [height, height + 1], color=colour, linewidth=width, zorder=order)
+    reads = [{source for _, source in between} for between in edges] + [set[int]()]
+    has_padding = any(not read <= set(range(count)) for count, read in zip(lengths, reads, strict=True))
+    for height, (count, read) in enumerate(zip(lengths, reads, strict=True)):
+        for place in sorted(read | set(range(count))):
+            colour = VERMILION if place in reached[height] else "#8C8C8C"
+            face = colour if 0 <= place < count else "white"
+            axes.plot(place, height, "o", markersize=9, color=colour, markerfacecolor=face, zorder=3, clip_on=False)
+    axes.set_yticks(range(len(lengths)), ["input", *(f"layer {number}" for number in range(1, len(lengths)))])
     axes.set(xlabel="position", title=f"Blue: what output {chosen} reads.{' Hollow: padding.' * has_padding}")
+    axes.set(xticks=range(length), frame_on=False)
     axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    inside = [place for place in sorted(reached) if 0 <= place < length]
-    outside = len(reached) - len(inside)
+    inside = [place for place in sorted(reached[0]) if 0 <= place < length]
+    outside = len(reached[0]) - len(inside)
     return (
         f"{length} input positions; {'; '.join(words)}. Output {chosen} of the last layer reads inputs "
         f"{' '.join(map(str, inside))} ({len(inside)} positions{f' and {outside} of padding' if outside else ''})."
@@ -303,84 +288,50 @@ def _number(value: Any) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def _panels(picture: Picture, panels: Sequence[tuple[str, npt.NDArray[Any]]]) -> list[list[Axes]]:
-    """Axes for each array: one for a signal or an image, one a slice for a volume; all cells about alike in size."""
-    volume = panels[0][1].ndim == 3
-    flat = [array.reshape(1, -1) if array.ndim == 1 else array for _, array in panels]
-    slices = [len(array) if volume else 1 for array in flat]
-    widths = [array.shape[-1] * count + 0.6 * (count - 1) for array, count in zip(flat, slices, strict=True)]
-    heights = [array.shape[-2] for array in flat]
-    stacked = panels[0][1].ndim == 1 or volume
-    across = max(widths) if stacked else sum(widths) + 2.5
+def _parts(picture: Picture, arrays: Sequence[npt.NDArray[Any]]) -> list[SubFigure]:
+    """A part of the picture for each array, side by side for images, else stacked; all cells about alike in size."""
+    shapes = [np.array(array, ndmin=3).shape for array in arrays]  # a signal is one row of one slice
+    widths = [columns * depth + 0.6 * (depth - 1) for depth, _, columns in shapes]
+    heights = [rows for _, rows, _ in shapes]
+    side_by_side = arrays[0].ndim == 2
+    across = sum(widths) + 2.5 if side_by_side else max(widths)
     cell = min(0.5, 9 / across)
-    if stacked:
-        picture.set_size_inches(9, max(1.6, cell * sum(heights) + 0.42 * len(panels) + 0.5))
-        parts = picture.subfigures(len(panels), 1, height_ratios=[height * cell + 0.42 for height in heights])
-    else:
+    if side_by_side:
         picture.set_size_inches(max(6.0, cell * across), cell * max(heights) + 0.9)
-        parts = picture.subfigures(1, len(panels), width_ratios=[width + 0.8 for width in widths])
-    found = []
-    for part, (name, array), count in zip(np.ravel(np.asarray(parts)), panels, slices, strict=True):
-        part.suptitle(name if not volume else f"{name}, slice by slice", fontsize="medium", weight="bold")
-        found.append(list(np.atleast_1d(part.subplots(1, count))))
-        for number, axes in enumerate(found[-1]):
-            axes.set_anchor("C")
-            if volume:
-                axes.set_title(f"depth {number}", loc="center", weight="normal", fontsize="small")
-            shape = array.shape[-2:] if array.ndim > 1 else (1, array.shape[0])
-            axes.set(xlim=(-0.55, shape[1] - 0.45), ylim=(shape[0] - 0.45, -0.55), xticks=[], yticks=[], aspect="equal")
-            axes.grid(visible=False)
-            axes.spines[:].set_visible(False)
-    return found
+        ratios = [width + 0.8 for width in widths]
+        return list(picture.subfigures(1, len(arrays), squeeze=False, width_ratios=ratios).flat)
+    picture.set_size_inches(9, max(1.6, cell * sum(heights) + 0.42 * len(arrays) + 0.5))
+    ratios = [height * cell + 0.42 for height in heights]
+    return list(picture.subfigures(len(arrays), 1, squeeze=False, height_ratios=ratios).flat)
 
 
 def _write_cells(
-    grids: list[Axes],
+    part: SubFigure,
+    name: str,
     array: npt.NDArray[Any],
     marked: Mapping[tuple[int, ...], str],
     is_padding: npt.NDArray[np.bool_] | None = None,
 ) -> dict[tuple[int, ...], Text]:
-    """Write every number into a cell of its own, frame the marked ones, and return the texts by place."""
+    """Write every number into a cell of its own, slice by slice, frame the marked ones, and return texts by place."""
+    volume = np.array(array, ndmin=3)
+    depth, rows, columns = volume.shape
+    part.suptitle(f"{name}, slice by slice" if array.ndim == 3 else name, fontsize="medium", weight="bold")
+    slices = part.subplots(1, depth, squeeze=False)[0]
+    for number, axes in enumerate(slices):
+        axes.axis("off")
+        axes.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.45, -0.55), aspect="equal")
+        if array.ndim == 3:
+            axes.set_title(f"depth {number}", loc="center", weight="normal", fontsize="small")
     texts = {}
     size = "small" if max(len(_number(value)) for value in array.flat) < 5 else "x-small"
-    for place in np.ndindex(array.shape):
-        axes = grids[place[0]] if array.ndim == 3 else grids[0]
-        row, column = place[-2:] if array.ndim > 1 else (0, place[0])
-        padding = is_padding is not None and bool(is_padding[place])
-        colour = _PADDING if padding else _PALE
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white"))
+    for (number, row, column), value in np.ndenumerate(volume):
+        place = (number, row, column)[3 - array.ndim :]
+        axes, words = slices[number], _number(value).strip("()")
+        face, ink = (_PADDING, "#777777") if is_padding is not None and is_padding[place] else (_PALE, "black")
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white"))
         if place in marked:
-            frame: dict[str, Any] = {"fill": False, "edgecolor": marked[place], "linewidth": 2.2, "zorder": 3}
-            axes.add_patch(Rectangle((column - 0.44, row - 0.44), 0.88, 0.88, **frame))
-        texts[place] = axes.text(
-            column,
-            row,
-            _number(array[place]).strip("()"),
-            ha="center",
-            va="center",
-            fontsize=size,
-            color="#777777" if padding else "black",
-            weight="bold" if place in marked else "normal",
-        )
+            corner = column - 0.44, row - 0.44
+            axes.add_patch(Rectangle(corner, 0.88, 0.88, fill=False, edgecolor=marked[place], linewidth=2.2, zorder=3))
+        weight = "bold" if place in marked else "normal"
+        texts[place] = axes.text(column, row, words, ha="center", va="center", size=size, color=ink, weight=weight)
     return texts
-
-
-def _cells(axes: Axes, values: _Grid, **options: Any) -> AxesImage:
-    """Draw a matrix as coloured cells with white lines between them."""
-    image = axes.imshow(values, **options)
-    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(visible=False, which="major")
-    axes.grid(color="white", linewidth=2, which="minor")
-    axes.set_axisbelow(False)
-    axes.tick_params(which="both", length=0)
-    axes.spines[:].set_visible(False)
-    return image
-
-
-def _dots(axes: Axes, height: int, places: set[int], dark: set[int], length: int) -> None:
-    """Draw the positions of one layer: dark where they lead to the chosen output, hollow where they are padding."""
-    for place in sorted(places):
-        colour = VERMILION if place in dark else "#8C8C8C"
-        face = "white" if not 0 <= place < length else colour
-        axes.plot(place, height, "o", markersize=9, color=colour, markerfacecolor=face, zorder=3, clip_on=False)

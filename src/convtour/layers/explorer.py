@@ -4,6 +4,7 @@ What a notebook stores is one piece of HTML with its numbers and a small script 
 kernel nor a network, and its bytes are the same every time. Without the script it shows a plain table.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from itertools import product
@@ -20,12 +21,12 @@ _Whole = npt.NDArray[np.int64]
 
 _LENGTHS, _KERNELS, _STRIDES, _DILATIONS = range(4, 8), range(1, 4), range(1, 4), range(1, 4)
 _PADDINGS = {1: ("valid", "same", "causal"), 2: ("valid", "same")}
-_LAYERS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D}
+_ALWAYS = {"filters": 1, "data_format": "channels_last", "use_bias": False, "dtype": "float32"}
 
 # No number is 0, so every 0 in a sum is padding. The grid holds the first digits of pi, its zero left out.
-_LINE = np.arange(1, 8)
+# Shorter inputs are the beginning of these along each axis.
 _PI = ("3141592", "6535897", "9323846", "2643383", "2795288", "4197169", "3993751")
-_GRID = np.array([[int(digit) for digit in row] for row in _PI])
+_INPUTS: dict[int, _Whole] = {1: np.arange(1, 8), 2: np.array([[int(digit) for digit in row] for row in _PI])}
 
 _FALLBACK = """\
 <p>{description}</p>
@@ -92,15 +93,14 @@ class Explorer:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """What Jupyter displays: the picture with its script, and what it holds as plain text."""
-        return {"text/html": self._html(), "text/plain": self.description}
-
-    def _html(self) -> str:
+        script = Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
         # Jupyter's own shortcuts (arrow keys, "dd" to delete a cell) stay quiet while a control has the focus.
-        return (
+        html = (
             f'<div class="convtour-explorer" data-lm-suppress-shortcuts="true">\n{self._fallback()}\n'
             f'<script type="application/json">{self._data()}</script>\n'
-            f"<script>(() => {{\n{_script()}}})();</script>\n</div>"
+            f"<script>(() => {{\n{script}}})();</script>\n</div>"
         )
+        return {"text/html": html, "text/plain": self.description}
 
     def _refusals(self) -> list[str]:
         """The different refusals, in the order in which they occur."""
@@ -109,46 +109,38 @@ class Explorer:
     def _data(self) -> str:
         """The numbers that the script draws, as JSON: a line is a grid of one row, a refusal is its number."""
         refusals = self._refusals()
+
+        def embedded(answer: _Whole | str) -> Any:
+            return refusals.index(answer) if isinstance(answer, str) else np.atleast_2d(answer).tolist()
+
         data = {
             "rank": self.rank,
-            "input": np.atleast_2d(_input(self.rank)).tolist(),
-            "kernels": {size: np.atleast_2d(_kernel(self.rank, size)).tolist() for size in _KERNELS},
-            "options": {
-                name: sorted(set(choices)) if name != "padding" else _PADDINGS[self.rank]
-                for name, choices in zip(Setting._fields, zip(*self.answers, strict=True), strict=True)
-            },
+            "input": embedded(_INPUTS[self.rank]),
+            "kernels": {size: embedded(_kernel(self.rank, size)) for size in _KERNELS},
+            "options": {name: list(each) for name, each in zip(Setting._fields, _choices(self.rank), strict=True)},
             "refusals": refusals,
-            "answers": {
-                ",".join(map(str, setting)): refusals.index(answer)
-                if isinstance(answer, str)
-                else np.atleast_2d(answer).tolist()
-                for setting, answer in self.answers.items()
-            },
+            "answers": {",".join(map(str, setting)): embedded(answer) for setting, answer in self.answers.items()},
         }
         return json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
 
     def _fallback(self) -> str:
         """What is read where no script runs: a row for each padding, input and kernel."""
-        refusals = self._refusals()
-        marks = dict(zip(refusals, "abcdefgh", strict=False))
+        marks = dict(zip(self._refusals(), "abcdefgh", strict=False))
 
         def cell(answer: _Whole | str) -> str:
             return f"({marks[answer]})" if isinstance(answer, str) else "×".join(map(str, answer.shape))
 
         pairs = list(product(_STRIDES, _DILATIONS))
-        rows = [
-            f"<tr><td>{padding}</td><td>{length}</td><td>{kernel}</td>"
-            + "".join(f"<td>{cell(self.answers[Setting(length, kernel, *pair, padding)])}</td>" for pair in pairs)
-            + "</tr>"
-            for padding, length, kernel in product(_PADDINGS[self.rank], _LENGTHS, _KERNELS)
-        ]
+        rows = []
+        for padding, length, kernel in product(_PADDINGS[self.rank], _LENGTHS, _KERNELS):
+            sizes = [cell(self.answers[Setting(length, kernel, *pair, padding)]) for pair in pairs]
+            rows.append("".join(f"<td>{text}</td>" for text in (padding, length, kernel, *sizes)))
+        notes = [f"<p>({mark}) Refused: {escape(refusal, quote=False)}</p>" for refusal, mark in marks.items()]
         return _FALLBACK.format(
             description=escape(self.description, quote=False),
             head="".join(f"<th>s={stride} d={dilation}</th>" for stride, dilation in pairs),
-            body="\n".join(rows),
-            notes="\n".join(
-                f"<p>({mark}) Refused: {escape(refusal, quote=False)}</p>" for refusal, mark in marks.items()
-            ),
+            body="\n".join(f"<tr>{row}</tr>" for row in rows),
+            notes="\n".join(notes),
         )
 
 
@@ -185,13 +177,13 @@ def explore_convolution(rank: int = 2) -> Explorer:
     ValueError: `strides > 1` not supported in conjunction with `dilation_rate > 1`.
     """
     one_of("rank", rank, (1, 2))
-    settings = (Setting(*choice) for choice in product(_LENGTHS, _KERNELS, _STRIDES, _DILATIONS, _PADDINGS[rank]))
+    settings = map(Setting._make, product(*_choices(rank)))
     return Explorer(rank, {setting: _ask_keras(rank, setting) for setting in settings})
 
 
-def _input(rank: int) -> _Whole:
-    """The longest input; shorter ones are its beginning along each axis."""
-    return _LINE if rank == 1 else _GRID
+def _choices(rank: int) -> tuple[Iterable[Any], ...]:
+    """What there is to choose from, for each field of a setting."""
+    return _LENGTHS, _KERNELS, _STRIDES, _DILATIONS, _PADDINGS[rank]
 
 
 def _kernel(rank: int, size: int) -> _Whole:
@@ -201,31 +193,17 @@ def _kernel(rank: int, size: int) -> _Whole:
 
 def _ask_keras(rank: int, setting: Setting) -> _Whole | str:
     """What the Keras layer makes of a setting: its output, or its exception."""
-    length, size, *_ = setting
-    inputs = _input(rank)[(slice(length),) * rank]
+    options = setting._asdict()
+    inputs = _INPUTS[rank][(slice(options.pop("input_size")),) * rank]
     try:
         # Named and without random weights: it leaves Keras's counters and random numbers as they were.
-        layer = _LAYERS[rank](
-            filters=1,
-            kernel_size=size,
-            strides=setting.strides,
-            dilation_rate=setting.dilation_rate,
-            padding=setting.padding,
-            data_format="channels_last",
-            use_bias=False,
-            kernel_initializer="zeros",
-            dtype="float32",
-            name="explored",
-        )
+        convolution = getattr(keras.layers, f"Conv{rank}D")
+        layer = convolution(**_ALWAYS, **options, kernel_initializer="zeros", name="explored")
         layer.build((1, *inputs.shape, 1))
-        layer.set_weights([_kernel(rank, size)[..., np.newaxis, np.newaxis]])
+        layer.set_weights([_kernel(rank, setting.kernel_size)[..., np.newaxis, np.newaxis]])
         outputs = layer(inputs[np.newaxis, ..., np.newaxis].astype(np.float32))
     except ValueError as error:
         return f"{type(error).__name__}: {str(error).split(' Received')[0]}"
     values: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(outputs)[0, ..., 0]
     # Whole numbers in, whole numbers out: this takes away what a fast algorithm on a GPU may have added.
     return np.rint(values).astype(np.int64)
-
-
-def _script() -> str:
-    return Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")

@@ -41,13 +41,10 @@ class LayerRow:
 
     def _cells(self) -> tuple[str, ...]:
         work = "?" if self.multiply_adds is None else f"{self.multiply_adds:,}"
-        match self.receptive_field:
-            case None:
-                seen = "?"
-            case "all":
-                seen = "all"
-            case lengths:
-                seen = "x".join(map(str, lengths)) or "1"
+        if isinstance(self.receptive_field, tuple):
+            seen = "x".join(map(str, self.receptive_field)) or "1"
+        else:
+            seen = self.receptive_field or "?"
         return self.layer, str(self.output_shape), f"{self.parameters:,}", work, seen
 
 
@@ -79,35 +76,31 @@ class ModelTable:
         return tuple(dict.fromkeys(row.layer for row in self.rows if row.multiply_adds is None))
 
     def __repr__(self) -> str:
-        lines = [_HEADER, *(row._cells() for row in self.rows), self._totals()]
+        lines = self._lines()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        aligned = (
-            "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, "<<>>>", widths, strict=True))
-            for line in lines
-        )
-        return "\n".join([self._caption(), *(line.rstrip() for line in aligned)])
+        layout = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>>>", widths, strict=True))  # {:<13}  {:>10}
+        return "\n".join([self._caption(), *(layout.format(*line).rstrip() for line in lines)])
 
     def _repr_html_(self) -> str:
         """What Jupyter displays."""
-        head = "".join(f'<th scope="col">{name}</th>' for name in _HEADER)
+        header, *lines = self._lines()
+        head = "".join(f'<th scope="col">{name}</th>' for name in header)
         *body, foot = (
             f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-            for name, *cells in [*(row._cells() for row in self.rows), self._totals()]
+            for name, *cells in lines
         )
-        lines = [
-            f"<table><caption>{self._caption()}</caption>",
-            f"<thead><tr>{head}</tr></thead>",
-            *("<tbody>", *body, "</tbody>"),
-            f"<tfoot>{foot}</tfoot></table>",
-        ]
-        return "\n".join(lines)
+        top = f"<table><caption>{self._caption()}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>"
+        return "\n".join([top, *body, f"</tbody>\n<tfoot>{foot}</tfoot></table>"])
 
     def _caption(self) -> str:
         gaps = f" Multiply-adds not known: {', '.join(self.not_counted)}." if self.not_counted else ""
         return f"The layers of the model, and what they take for one example.{gaps}"
 
-    def _totals(self) -> tuple[str, ...]:
-        return "total", "", f"{self.parameters:,}", f"{self.multiply_adds:,}{' + ?' * bool(self.not_counted)}", ""
+    def _lines(self) -> list[tuple[str, ...]]:
+        """Header, rows and totals, as text."""
+        header = ("layer", "output shape", "parameters", "multiply-adds", "receptive field")
+        work = f"{self.multiply_adds:,}{' + ?' * bool(self.not_counted)}"
+        return [header, *(row._cells() for row in self.rows), ("total", "", f"{self.parameters:,}", work, "")]
 
 
 def model_table(model: "keras.Model") -> ModelTable:
@@ -172,9 +165,6 @@ def model_table(model: "keras.Model") -> ModelTable:
             field = tuple(map(receptive_field, zip(*(zip(*window, strict=True) for window in windows), strict=True)))
         rows.append(LayerRow(type(layer).__name__, output.shape, layer.count_params(), multiply_adds, field))
     return ModelTable(tuple(rows))
-
-
-_HEADER = ("layer", "output shape", "parameters", "multiply-adds", "receptive field")
 
 
 _RANKS = ("1D", "2D", "3D")
