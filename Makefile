@@ -63,10 +63,11 @@ $(VENV)/.bench: $(VENV)/.ready
 notebooks: $(VENV)/.ready
 	$(BIN)/python tools/store_notebooks.py
 
+# Extras stay in the lock: without them pip takes the newest release of what an extra names, and finds no hash for it.
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet $(UV)
-	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	build/lock/bin/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra tour --extra dev --upgrade --output-file requirements.lock pyproject.toml
 
 sample: $(VENV)/.ready
