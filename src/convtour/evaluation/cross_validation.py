@@ -223,14 +223,15 @@ def cross_validate(
     task = pickled, samples.shape[1:], labels.shape[1], epochs, batch_size, seed
     set_here = keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()
     job = Job(*task, keras.backend.backend(), *set_here, keras.config.dtype_policy().name, caller)
+    text = describe_model(model)
     kept, progress = None, [Progress() for _ in splits]
     if folder is not None:
         arguments = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-        kept = ResumeFolder(folder, describe(arguments, splits, samples, labels, model))
+        kept = ResumeFolder(folder, describe(arguments, splits, samples, labels, model, text))
         progress = [kept.load(fold) for fold in range(len(splits))]
     unfinished = sum(fold.epochs < epochs for fold in progress)
-    workers, own_code = min(able, max(1, unfinished)), describe_model(model) is None
-    steps = run(job, splits, progress, samples, labels, n_workers=workers, whole_folds=own_code)
+    workers = min(able, max(1, unfinished))
+    steps = run(job, splits, progress, samples, labels, n_workers=workers, whole_folds=text is None)
     _follow(steps, progress, epochs=epochs, kept=kept, verbose=verbose)
     folds = [_fold(*known, batch_size) for known in zip(progress, splits, strict=True)]
     return CrossValidation(tuple(folds), len(samples))

@@ -84,19 +84,24 @@ def read(file: Path) -> tuple[dict[str, str], Progress]:
 
 
 def describe(
-    arguments: dict[str, int], splits: list[tuple[Rows, Rows]], x: Array, y: Array, model: "keras.Model"
+    arguments: dict[str, int],
+    splits: list[tuple[Rows, Rows]],
+    x: Array,
+    y: Array,
+    model: "keras.Model",
+    text: str | None,
 ) -> dict[str, str]:
     """What the numbers of a run depend on, in words that differ where it does; the processor is left out.
+
+    The text is what `describe_model` says of the model.
 
     Raises
     ------
     ValueError
         If the model has code of its own: that could be edited, and old epochs would be taken for new ones.
     """
-    from convtour.evaluation.description import describe_model
     import keras
 
-    text = describe_model(model)
     if text is None:
         raise ValueError(
             "resume_dir: the model has code that is not Keras's own: a layer, loss, metric or step that you wrote, or "
