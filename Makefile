@@ -23,10 +23,8 @@ help:
 	@echo 'make sample     make data/mnist-10k.npz again from its source'
 	@echo 'make clean      remove .venv and all caches'
 
-# Trusted, so that the interactive pictures work before they are run again.
 lab: $(VENV)/.ready
-	@$(BIN)/python -m jupyter trust notebooks/*.ipynb > /dev/null
-	$(BIN)/python -m jupyter lab $(ROOT) $(LAB_FLAGS) notebooks
+	$(BIN)/python -m jupyter lab --config=tools/lab/config.py $(ROOT) $(LAB_FLAGS)
 
 test: lint package-tests notebook-tests
 

@@ -1,7 +1,7 @@
 """The protocol: fresh models on fixed folds, refused early where something does not fit."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from convtour import CrossValidation, cross_validate, define_model, evaluate_model
 from convtour.evaluation import cross_validation
@@ -86,6 +86,27 @@ def test_each_fold_is_printed_in_percent(bumps: Bumps, capsys: pytest.CaptureFix
 def test_verbose_0_is_silent(bumps: Bumps, capfd: pytest.CaptureFixture[str]) -> None:
     evaluate_model(*bumps, n_folds=2, epochs=1, verbose=0)
     assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_verbose_bar_names_the_folds(bumps: Bumps, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, _ = evaluate_model(*bumps, n_folds=2, epochs=1, verbose="bar")
+    assert capsys.readouterr().out == "".join(f"fold {n}: {100 * s:.3f}\n" for n, s in enumerate(scores, 1))
+
+
+def test_in_jupyter_verbose_bar_names_them_in_the_bar_alone(
+    bumps: Bumps, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Bar(tqdm):  # type: ignore[type-arg]
+        postfixes: ClassVar[list[str]] = []
+
+        def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+            self.postfixes.append(s)
+
+    monkeypatch.setattr(cross_validation, "tqdm", Bar)
+    monkeypatch.setattr(cross_validation, "notebook_tqdm", Bar)
+    scores, _ = evaluate_model(*bumps, n_folds=2, epochs=1, verbose="bar")
+    assert capsys.readouterr().out == ""
+    assert Bar.postfixes[-1] == ", ".join(f"fold {n}: {100 * s:.3f}" for n, s in enumerate(scores, 1))
 
 
 def test_the_progress_bar_can_be_switched_off(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,14 @@ def test_every_public_name_stands_once_in_the_stub() -> None:
     assert len(re.findall("^from ", stub, re.MULTILINE)) == len(names)
 
 
+def test_every_public_docstring_names_a_notebook_that_shows_the_name() -> None:
+    for name in convtour.__all__:
+        notebook = re.search(r"Taught in notebook ``(\w+)``\.", getattr(convtour, name).__doc__)
+        assert notebook, name
+        text = (ROOT / "notebooks" / f"{notebook[1]}.ipynb").read_text()
+        assert name in text or isinstance(getattr(convtour, name), type), name  # a class may come out of a function
+
+
 # Imports run downward: from a part to those before it, and within a part.
 PARTS = ["_", "picture", "plots", ("layers", "evaluation", "digits"), "results", "machine", "harness", "__main__"]
 
@@ -203,6 +211,7 @@ def test_the_wheel_carries_the_data_and_works_elsewhere(tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site")
     names = {path.relative_to(tmp_path / "site").as_posix() for path in (tmp_path / "site").rglob("*")}
     assert {"convtour/mnist-10k.npz", "convtour/convtour.mplstyle", "convtour/py.typed"} <= names
+    assert {f"convtour/layers/{part}.js" for part in ("explorer", "convolution_explorer", "kernel_explorer")} <= names
     code = (
         "import socket\n"
         "def refuse(*args, **kwargs): raise AssertionError('the network is off')\n"

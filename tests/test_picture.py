@@ -1,10 +1,12 @@
 """Figures that say what they show: in a notebook, in print and in a file."""
 
+import base64
 import errno
 import io
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from convtour import Picture, plot_digits, plot_folds, summarize_diagnostics, summarize_performance
 from matplotlib.figure import Figure
@@ -28,28 +30,27 @@ def every_picture() -> list[Picture]:
 def test_a_picture_displays_its_image_with_its_words(picture: Picture) -> None:
     assert isinstance(picture, Figure)
     data, metadata = picture._repr_mimebundle_()
-    assert data["text/plain"] == metadata["image/png"]["alt"] == picture.description
+    assert data["text/plain"] == picture.description
     assert len(picture.description) > 40
-    image = Image.open(io.BytesIO(data["image/png"]))
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert image.info["Description"] == picture.description
     assert image.width >= 1000
-    assert np.asarray(image.convert("L")).std() > 5  # something is drawn
+    assert np.asarray(image)[..., 3].min() == 0  # what lies behind it shows through
+    assert np.asarray(image)[..., 3].std() > 5  # something is drawn
+    assert metadata == {"image/png": {"width": round(100 * picture.get_figwidth())}}
 
 
-def test_a_notebook_shows_the_picture_and_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_shows_the_picture_with_alt_text_and_its_words_folded_up() -> None:
     from IPython.core.formatters import DisplayFormatter
 
-    picture = plot_folds(6, 3)
-    data, metadata = DisplayFormatter().format(picture)
-    assert (data, metadata) == ({}, {})  # it displays itself
-    shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda data, metadata=None, raw=False: shown.append((data, metadata))
-    )
-    picture._ipython_display_()
-    (image, about), (words, _) = shown
-    assert image["text/plain"] == about["image/png"]["alt"] == picture.description
-    assert words == {"text/html": f"<details><summary>The picture in words</summary>{picture.description}</details>"}
+    picture = plot_digits(np.zeros((2, 4, 4), "uint8"), ['a "b" & c', "<b>"])
+    data, _ = DisplayFormatter().format(picture)
+    root = ET.fromstring(data["text/html"].replace('height: auto">', 'height: auto"/>'))
+    img, folded = root.find("img"), root.find("details")
+    assert img is not None
+    assert folded is not None
+    assert img.get("alt") == "".join(folded.itertext()).removeprefix("The picture in words") == picture.description
+    assert img.get("src") == f"data:image/png;base64,{data['image/png']}"
 
 
 def test_a_picture_prints_its_words() -> None:

@@ -172,7 +172,7 @@ def test_no_damage_to_a_file_passes_for_something_else(half_done: Path, tmp_path
         assert not found.epochs
 
 
-def test_one_bar_counts_the_epochs_of_all_folds(
+def test_one_bar_counts_the_start_and_the_epochs_of_all_folds(
     bumps: Bumps, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
@@ -184,9 +184,11 @@ def test_one_bar_counts_the_epochs_of_all_folds(
     )
     scores, _ = evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder)
     frames = shown.getvalue().replace("\n", "\r").split("\r")
-    counts = [int(frame.split("/9 ")[0].split()[-1]) for frame in frames if "/9 " in frame]
+    counts = [int(frame.split("/10 ")[0].split()[-1]) for frame in frames if "/10 " in frame]
     assert counts[0] == 5
-    assert sorted(set(counts)) == [5, 6, 7, 8, 9]
+    assert sorted(set(counts)) == [5, 6, 7, 8, 9, 10]
+    assert frames[1].startswith("starting workers:")
+    assert frames[-2].startswith("training: 100%")
     assert counts == sorted(counts)
     assert [line for line in shown.getvalue().splitlines() if line.startswith(">")] == []
     assert capsys.readouterr().out == "".join(f"> {100 * score:.3f}\n" for score in scores)

@@ -152,20 +152,23 @@ def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, worker
     import keras
     from keras import layers
 
-    def compiled(*parts: Any) -> Any:
+    def compiled(*parts: Any, momentum: float = 0.9) -> Any:
         model = keras.Sequential([*parts, layers.Dense(10, activation="softmax")])
-        model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
+        model.compile(keras.optimizers.SGD(0.01, momentum=momentum), "categorical_crossentropy", metrics=["accuracy"])
         return model
 
     images, y = x[: 200 * BATCH], keras.utils.to_categorical(labels[: 200 * BATCH])
     rows = np.arange(len(images))
     flat = np.zeros((len(images), 13 * 13 * 32), "float32")
     start = [keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2)]
+    rest = [layers.Flatten(), layers.Dense(100, activation="relu")]
     trained = {
         "a call for each step": (network(), 1, images),
         "a call for 100 steps": (network(), 100, images),
         "dense layers alone": (compiled(keras.Input(flat.shape[1:]), layers.Dense(100, activation="relu")), 100, flat),
         "convolution and pooling alone": (compiled(*start, layers.GlobalAveragePooling2D()), 100, images),
+        "the whole without momentum": (compiled(*start, *rest, momentum=0.0), 100, images),
+        "an empty network: one number in, ten out": (compiled(keras.Input((1,))), 100, flat[:, :1]),
     }
     ours = "a call for many steps, as in evaluate_model"
     names = list(trained)
@@ -207,13 +210,14 @@ def a_job() -> Any:
 
 
 def speeds(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> dict[str, float]:
-    """How fast all cores together multiply a large matrix and copy a large array, each the median of 7.
+    """How fast all cores together, and one alone, multiply a large matrix and copy a large array; each the median of 7.
 
     A multiply-add counts as two operations, and a byte that is copied as two: it is read and written.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     from joblib import cpu_count
+    from threadpoolctl import threadpool_limits
 
     def median_seconds(call: Callable[[], object]) -> float:
         call()
@@ -225,13 +229,17 @@ def speeds(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers
         return statistics.median(seconds)
 
     a = np.random.default_rng(0).random((3000, 3000), dtype="float32")
-    product = median_seconds(lambda: a @ a)
     source, target = np.ones(100_000_000, "float32"), np.zeros(100_000_000, "float32")
-    # NumPy copies on one core, so each copies a piece of its own.
-    pieces = np.array_split(target, cpu_count()), np.array_split(source, cpu_count())
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        copy = median_seconds(lambda: list(pool.map(np.copyto, *pieces)))
-    return {"gflops": 2 * len(a) ** 3 / product / 1e9, "gigabytes_per_second": 2 * source.nbytes / copy / 1e9}
+    found = {}
+    for cores, ending in ((cpu_count(), ""), (1, "_one_core")):
+        # NumPy copies on one core, so each copies a piece of its own.
+        pieces = np.array_split(target, cores), np.array_split(source, cores)
+        with threadpool_limits(cores), ThreadPoolExecutor(cores) as pool:
+            product = median_seconds(lambda: a @ a)
+            copy = median_seconds(lambda: list(pool.map(np.copyto, *pieces)))  # noqa: B023
+        found["gflops" + ending] = 2 * len(a) ** 3 / product / 1e9
+        found["gigabytes_per_second" + ending] = 2 * source.nbytes / copy / 1e9
+    return found
 
 
 def network() -> Any:
@@ -581,11 +589,11 @@ def write(target: Path, results: dict[str, Any]) -> None:
 def report(results: dict[str, Any], out: Path) -> None:
     """Write results.json, README.md with the tables, and the picture with its words."""
     write(out / "results.json", results)
-    words = ""
-    if results["peers"] or results["full"]:
-        picture = draw(results["peers"] or results["full"])
-        picture.save(out / "times.png")
-        words = picture.description
+    words = {}
+    for name, draw in (("times", draw_times), ("workers", draw_workers), ("roofline", draw_roofline)):
+        if picture := draw(results):
+            picture.save(out / f"{name}.png")
+            words[name] = f"![{picture.description}]({name}.png)\n"
     (out / "README.md").write_text(text(results, words))
 
 
@@ -619,12 +627,11 @@ The two settings took turns, run by run.
 """
 
 
-def text(results: dict[str, Any], words: str) -> str:
+def text(results: dict[str, Any], pictures: dict[str, str]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in results["setting"].items())
     both = results["peers_avx2"] or results["full_avx2"]
     pieces = [INTRODUCTION + TWO_SETTINGS * bool(both), f"Machine and versions: {machine}.\n"]
-    if words:
-        pieces.append(f"![{words}](times.png)\n")
+    pieces += [pictures[name] for name in ("times",) if name in pictures]
     for index, part in enumerate(("peers", "full")):
         for setting_of, ending in ENDINGS.items():
             if runs := results[part + ending]:
@@ -639,8 +646,10 @@ def text(results: dict[str, Any], words: str) -> str:
             copied = f"{results['gigabytes_per_second' + ending]:.1f} GB a second, read and written together"
             pieces.append(f"The speeds of the last two rows, {setting_of}: {speed}; {copied}.\n")
     pieces += ["## How time grows\n", growth_table(results["growth"])]
+    pieces += [pictures[name] for name in ("workers",) if name in pictures]
     pieces += ["## Where the time of a training step goes\n", "Milliseconds, on Keras with TensorFlow and oneDNN.\n"]
     pieces.append(profile_table(results["profile"]))
+    pieces += [pictures[name] for name in ("roofline",) if name in pictures]
     return "\n".join(pieces)
 
 
@@ -714,27 +723,102 @@ def spread(values: list[float], form: str) -> str:
     return middle if len(values) == 1 else f"{middle} ({min(values):{form}} to {max(values):{form}})"
 
 
-def draw(runs: list[dict[str, Any]]) -> Any:
-    """One row a way, one point a round: how many times as long as evaluate_model."""
+def draw_times(results: dict[str, Any]) -> Any:
+    """A bar for each way, the fastest first: how many times as long as evaluate_model; a dot for each round."""
     from convtour.picture import BLUE, VERMILION, styled
 
+    if not (runs := results["peers"] or results["full"]):
+        return None
     times = ratios(runs)
     order = sorted(times, key=lambda way: statistics.median(times[way]))
-    names = [WAYS[way].name.replace("`", "") for way in order]
-    with styled(figsize=(8, 0.8 + 0.5 * len(order)), layout="constrained") as picture:
-        axes = picture.add_subplot()
+    names, medians = (
+        [WAYS[way].name.replace("`", "") for way in order],
+        [statistics.median(times[way]) for way in order],
+    )
+    with styled(figsize=(7, 0.9 + 0.4 * len(order))) as picture:
+        axes = picture.subplots()
+        bars = axes.barh(names, medians, color=BLUE, height=0.6)
+        axes.bar_label(bars, fmt="%.2f", padding=6)
         for row, way in enumerate(order):
-            axes.plot(times[way], [row] * len(times[way]), "o", color=BLUE, alpha=0.6)
-            axes.plot([statistics.median(times[way])], [row], "|", color=VERMILION, markersize=18, markeredgewidth=2)
-        axes.set_yticks(range(len(order)), names)
+            axes.plot(times[way], [row] * len(times[way]), "o", color=VERMILION, markersize=4)
         axes.invert_yaxis()
-        axes.set_xlim(left=0)
-        axes.set_xlabel("times as long as evaluate_model (a point a round; bar: median)")
-    medians = "; ".join(f"{name} {statistics.median(times[way]):.2f}" for name, way in zip(names, order, strict=True))
+        axes.set(xlabel="times as long as evaluate_model", xlim=(0, 1.12 * max(map(max, times.values()))))
+    drawn = "; ".join(f"{name} {bar.get_width():.2f}" for name, bar in zip(names, bars, strict=True))
     rounds = len(times["evaluate_model"])
     of = f"medians of {rounds} rounds" if rounds > 1 else "one round"
-    picture.description = f"Times as multiples of evaluate_model's, {of}: {medians}."
+    picture.description = f"Bars: times as multiples of evaluate_model's, {of}: {drawn}."
     return picture
+
+
+def draw_workers(results: dict[str, Any]) -> Any:
+    """How the time of evaluate_model falls with the number of workers, beside a time that is shared evenly."""
+    from convtour.picture import BLUE, VERMILION, styled
+
+    runs = sorted((run for run in results["growth"] if run["workers"]), key=lambda run: int(run["workers"]))
+    if not runs:
+        return None
+    workers = [run["workers"] for run in runs]
+    with styled(figsize=(6, 3)) as picture:
+        axes = picture.subplots()
+        axes.plot(workers, [run["seconds"] for run in runs], "o-", color=BLUE, label="measured")
+        shared = [runs[0]["seconds"] / number for number in workers]
+        axes.plot(workers, shared, "s--", color=VERMILION, label="if all of it could be shared")
+        axes.set(xlabel="workers", ylabel="seconds", xticks=workers)
+        axes.set_ylim(bottom=0)
+        axes.legend()
+    size = f"{runs[0]['images']:,} images, {runs[0]['folds']} folds, {runs[0]['epochs']} epoch"
+    points = ", ".join(f"{run['workers']}: {run['seconds']:.1f} s" for run in runs)
+    picture.description = (
+        f"Time of evaluate_model by number of workers, {size}, on {results['setting']['CPUs']} cores. {points}. The "
+        "dashed line halves whenever the workers double."
+    )
+    return picture
+
+
+def draw_roofline(results: dict[str, Any]) -> Any:
+    """The speed of training steps on one thread, below what arithmetic and memory alone would let one core do."""
+    from convtour.picture import BLUE, VERMILION, styled
+
+    if "gflops_one_core" not in results:
+        return None
+    arithmetic, memory = results["gflops_one_core"] / 2, results["gigabytes_per_second_one_core"]
+    places = {}
+    for name, (sums, moved) in step_costs().items():
+        milliseconds = results["profile"]["one thread"][name]
+        places[name] = sums / moved, sums / milliseconds / 1e6
+    with styled(figsize=(7, 3.6)) as picture:
+        axes = picture.subplots()
+        across = np.geomspace(0.5, 50, 100)
+        axes.loglog(across, np.minimum(arithmetic, memory * across), color=VERMILION)
+        axes.annotate("memory", (0.6, 0.66 * memory), rotation=0, va="top")
+        axes.annotate("arithmetic", (20, 1.06 * arithmetic), va="bottom")
+        words = []
+        for (name, (x, y)), marker in zip(places.items(), "osD", strict=True):
+            axes.plot([x], [y], marker, color=BLUE, markersize=8, label=name, linestyle="none")
+            share = 100 * y / min(arithmetic, memory * x)
+            words.append(f"{name}: {y:.0f} at {x:.1f} for each byte, {share:.0f} % of the roof")
+        axes.set(xlabel="multiply-adds for each byte read or written", ylabel="billion multiply-adds a second")
+        axes.set_ylim(1, 3 * arithmetic)
+        axes.legend(loc="lower right")
+    picture.description = (
+        f"A roof that rises with the speed of memory, {memory:.0f} billion bytes a second, and is flat at that of "
+        f"arithmetic, {arithmetic:.0f} billion multiply-adds a second, both of one core; below it, training steps on "
+        f"one thread. {'; '.join(words)}."
+    )
+    return picture
+
+
+def step_costs() -> dict[str, tuple[float, float]]:
+    """Multiply-adds and bytes of a step, whole and in parts, as `multiply_adds` and `bytes_moved` count them."""
+    convolution, dense = BATCH * 2 * 26 * 26 * 32 * 9, BATCH * 3 * (13 * 13 * 32 * 100 + 100 * 10)
+    maps, weights = BATCH * 2 * 4 * (28 * 28 + 2 * 26 * 26 * 32), 7 * 4 * (WEIGHTS - 320)
+    pooled = BATCH * 2 * 4 * 13 * 13 * 32  # written by the pooling, and as often read by the dense layer
+    return {
+        "a call for 100 steps": (convolution + dense, maps + 2 * pooled + weights),
+        # The first layer asks for no gradient of its input.
+        "dense layers alone": (dense - BATCH * 13 * 13 * 32 * 100, pooled + weights),
+        "convolution and pooling alone": (convolution, maps + 2 * pooled),
+    }
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ Usage: python tools/check_prose.py [NOTEBOOK ...]
 Every number and every shape in the prose must stand in the code or in an output of the same notebook, or beside a link
 to its source: in the same paragraph, list item or table row as a Markdown link. A shape, such as (26, 26, 2) or 28x28,
 must stand there whole, its lengths in that order. Numbers are compared as they are written: 98.643 in the prose wants
-98.643. A shape may be part of a longer one: 28x28 of (60000, 28, 28). Comments in code prove nothing. Left out are
-headings, list markers, fenced code, and names with digits in them, such as Conv1D, 2-D and 05_mnist_baseline.
+98.643. A shape may be part of a longer one: 28x28 of (60000, 28, 28). Comments in code prove nothing. A
+picture that is stored with its words beside it must have these as alt text. Left out are headings, list markers, fenced
+code, and names with digits in them, such as Conv1D, 2-D and 06_mnist_baseline.
 """
 
 import argparse
@@ -27,6 +28,7 @@ _BARE = re.compile(rf"(?<![\w.])(?:{_NUMBER})(?![\d]|\.\d)")
 _TUPLE = re.compile(r"\(((?:None|\w+|\.\.\.)(?:,\s*(?:None|[\w*]+|\.\.\.))+,?)\)")
 _TIMES = re.compile(r"(?<![\w.])\d+(?:\s*[x×·]\s*\d+| \* \d+)+(?!\w)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\([^)#\s][^)\s]*(?:\s+\"[^\"]*\")?\)|<https?://[^>]+>")
+_IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+)\.png\)")
 _INLINE_CODE = re.compile(r"`[^`]*`")
 _NAMES_WITH_DIGITS = re.compile(r"\b[A-Za-z_]+\d\w*\b|\b[1-4]-D\b|\b\d\d_[a-z]\w*|\S+\.(?:ipynb|npz|py)\b")
 _LIST_MARKER = re.compile(r"^\s*(?:\d+\.|[-*+])\s", re.MULTILINE)
@@ -53,6 +55,12 @@ def blocks(markdown: str) -> list[str]:
         rest = "\n".join(line for line in paragraph.splitlines() if line not in rows + headings)
         found += [*rows, *re.split(r"\n(?=\s*(?:\d+\.|[-*+])\s)", rest)]
     return [block for block in found if block.strip()]
+
+
+def unless_it_tells_its_words(image: re.Match[str]) -> str:
+    """Nothing, if the alt text of a stored picture is what stands in the file of words beside it; else all of it."""
+    words = NOTEBOOKS / f"{image['path']}.txt"
+    return "" if words.exists() and words.read_text(encoding="utf-8").strip() == image["alt"] else image[0]
 
 
 def without_comments(code: str) -> str:
@@ -84,7 +92,7 @@ def unsupported(notebook: Any) -> list[str]:
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
             continue
-        for block in blocks(cell.source):
+        for block in blocks(_IMAGE.sub(unless_it_tells_its_words, cell.source)):
             if _LINK.search(_INLINE_CODE.sub("", block)):
                 continue
             text = _NAMES_WITH_DIGITS.sub(" ", _LIST_MARKER.sub(" ", block))

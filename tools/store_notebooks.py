@@ -23,6 +23,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
+KEPT = ("tags", "jupyter")  # of a cell's metadata; the second says what JupyterLab shows folded
 Notebook = Any
 
 
@@ -57,8 +58,8 @@ def canonical(notebook: Notebook) -> Notebook:
     notebook.metadata = nbformat.from_dict({**METADATA, "convtour": {"code_sha256": code_hash(notebook)}})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {name: cell.metadata[name] for name in KEPT if cell.metadata.get(name)}
+        cell.metadata = nbformat.from_dict(kept)
         for output in cell.get("outputs", []):
             if output.output_type == "error":  # a full traceback names files of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]

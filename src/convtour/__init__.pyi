@@ -4,6 +4,9 @@
 __version__: str
 __all__: list[str]
 
+# A network at once
+from .layers.kernel_explorer import explore_kernel as explore_kernel
+
 # Is everything here?
 from .machine import check_machine as check_machine
 
@@ -35,6 +38,7 @@ from .layers.batch_axes import apply_over_batch_axes as apply_over_batch_axes
 from .digits.mnist import load_dataset as load_dataset
 from .digits.mnist import prep_pixels as prep_pixels
 from .plots import plot_digits as plot_digits
+from .plots import plot_histogram as plot_histogram
 from .evaluation.baseline import define_model as define_model
 from .evaluation.cross_validation import evaluate_model as evaluate_model
 from .evaluation.cross_validation import cross_validate as cross_validate
@@ -43,3 +47,6 @@ from .evaluation.summaries import plot_folds as plot_folds
 from .evaluation.summaries import summarize_diagnostics as summarize_diagnostics
 from .evaluation.summaries import summarize_performance as summarize_performance
 from .harness import run_test_harness as run_test_harness
+
+# Faster and bigger
+from .evaluation.summaries import plot_rounds as plot_rounds

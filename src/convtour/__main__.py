@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             n_folds=options.folds,
             epochs=options.epochs,
             seed=options.seed,
+            verbose="bar",
             out_dir=options.out,
             n_jobs=options.jobs,
             resume_dir=options.resume,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from convtour._files import writable_folder, write
 from convtour.digits.mnist import load_dataset, prep_pixels
 from convtour.evaluation.cross_validation import evaluate_model
+from convtour.evaluation.state import Verbose
 from convtour.evaluation.summaries import summarize_diagnostics, summarize_performance
 from convtour.machine import versions
 from convtour.picture import Picture
@@ -23,7 +24,7 @@ def run_test_harness(
     n_folds: int = 5,
     epochs: int = 10,
     seed: int = 1,
-    verbose: int = 1,
+    verbose: Verbose = 1,
     out_dir: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     resume_dir: str | os.PathLike[str] | None = None,
@@ -33,11 +34,13 @@ def run_test_harness(
     ``load_dataset``, ``prep_pixels``, ``evaluate_model``, ``summarize_diagnostics`` and ``summarize_performance``, in
     this order. The test set is loaded and left alone: it is for the final model, once.
 
+    Taught in notebook ``06_mnist_baseline``.
+
     Parameters
     ----------
     source : {"sample", "full"} or path, optional
         As for ``load_dataset``.
-    n_folds, epochs, seed, verbose : int
+    n_folds, epochs, seed, verbose
         As for ``evaluate_model``.
     out_dir : path, optional
         A folder for the figures, ``learning_curves.png`` and ``accuracy.png``, their descriptions, ``.txt``, and all
@@ -80,12 +83,13 @@ def run_test_harness(
             "histories": [history.history for history in histories],
         }
         write(folder / "results.json", (json.dumps(results, indent=1) + "\n").encode())
-    pictures = {"learning_curves": summarize_diagnostics(histories), "accuracy": summarize_performance(scores)}
+    accuracy = summarize_performance(scores, held_out=len(train_norm) // len(scores))
+    pictures = {"learning_curves": summarize_diagnostics(histories), "accuracy": accuracy}
     for name, picture in pictures.items():
         if folder is not None:
             picture.save(folder / f"{name}.png")
             if verbose:
-                print(f"{folder / name}.png: {picture.description}")
+                print(f"{folder / name}.png")
         _show(picture)
     return scores, histories
 

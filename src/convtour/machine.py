@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 def check_machine() -> bool:
     """Check Python, the packages, the backend and the data that the tour needs; say what to do where one is missing.
 
+    Taught in notebook ``00_start_here``.
+
     Returns
     -------
     bool

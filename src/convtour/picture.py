@@ -5,6 +5,7 @@ from what was meant to be drawn. In a notebook the picture carries that sentence
 and shows it folded up beneath. A screen reader can read it, and a test that compares text notices a wrong curve.
 """
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 import html
@@ -18,7 +19,8 @@ from convtour._files import write
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-BLUE, VERMILION = "#0072B2", "#D55E00"
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#8C8C8C"
+PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 STYLE = Path(__file__).with_name("convtour.mplstyle")
 
 
@@ -27,6 +29,8 @@ class Picture(Figure):
 
     It is made without pyplot, so that nothing is shown twice and nothing stays open; ``savefig`` and ``axes`` work as
     usual.
+
+    Taught in notebook ``01_convolution_by_hand``.
 
     Attributes
     ----------
@@ -48,19 +52,19 @@ class Picture(Figure):
 
     __str__ = __repr__
 
-    def _ipython_display_(self) -> None:
-        """Show the picture and, folded up beneath it, its words: JupyterLab gives a screen reader no alt text."""
-        from IPython.display import display
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        """What Jupyter displays: the picture with its alt text and, folded up beneath it, its words.
 
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)
-        words = html.escape(self.description, quote=False)
-        display({"text/html": f"<details><summary>The picture in words</summary>{words}</details>"}, raw=True)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What Jupyter displays: the picture, its alt text, and the same sentence as plain text."""
-        about = {"alt": self.description, "width": round(100 * self.get_figwidth())}
-        return {"image/png": self._png(), "text/plain": self.description}, {"image/png": about}
+        JupyterLab and nbconvert pass alt text on in HTML alone; the PNG is for viewers that take no HTML.
+        """
+        png, width = base64.b64encode(self._png()).decode(), round(100 * self.get_figwidth())
+        page = (
+            f'<figure style="margin: 0"><img src="data:image/png;base64,{png}" alt="{html.escape(self.description)}" '
+            f'width="{width}" style="max-width: 100%; height: auto"><details><summary>The picture in words</summary>'
+            f"{html.escape(self.description, quote=False)}</details></figure>"
+        )
+        data = {"text/html": page, "image/png": png, "text/plain": self.description}
+        return data, {"image/png": {"width": width}}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as PNG, and its description into it and beside it, as ``.txt``.
@@ -82,9 +86,9 @@ class Picture(Figure):
         write(target.with_suffix(".txt"), f"{self.description}\n".encode())
 
     def _png(self) -> bytes:
-        buffer = io.BytesIO()
+        buffer, about = io.BytesIO(), {"Software": None, "Description": self.description}
         with mpl.rc_context(fname=STYLE):
-            self.savefig(buffer, format="png", metadata={"Software": None, "Description": self.description})
+            self.savefig(buffer, format="png", metadata=about)
         return buffer.getvalue()
 
 

@@ -32,6 +32,8 @@ _Array = npt.NDArray[Any]
 def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images, _Float, _Images, _Float]:
     """Load MNIST: images of handwritten digits, and which digit each one is.
 
+    Taught in notebook ``06_mnist_baseline``.
+
     Parameters
     ----------
     source : {"sample", "full"} or path, optional
@@ -96,6 +98,8 @@ def load_dataset(source: str | os.PathLike[str] | None = None) -> tuple[_Images,
 
 def prep_pixels(train: npt.ArrayLike, test: npt.ArrayLike) -> tuple[_Float, _Float]:
     """Scale pixels from whole numbers 0..255 to float32 in 0..1.
+
+    Taught in notebook ``06_mnist_baseline``.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ def define_model(input_shape: Sequence[int] = (28, 28, 1), num_classes: int = 10
     stochastic gradient descent (learning rate 0.01, momentum 0.9) on categorical cross-entropy, and evaluated by its
     accuracy.
 
+    Taught in notebook ``06_mnist_baseline``.
+
     Parameters
     ----------
     input_shape : sequence of int

@@ -98,7 +98,7 @@ def run(
     n_workers: int,
     whole_folds: bool,
 ) -> Iterator[tuple[int, ...]]:
-    """Train all folds to their end, and yield those that have come further whenever some have.
+    """Start the workers, and yield nothing; train all folds to their end, and yield those that have come further.
 
     Every epoch of a round is one call of joblib (all epochs, for whole folds), which may send each of its folds to any
     worker; so a cluster of unlike machines waits for its slowest in every epoch, as it would at the end of the round.
@@ -130,6 +130,9 @@ def run(
     one_thread = True
     # Arrays are put in shared memory once for all calls of the same Parallel.
     with _pool(n_workers, local=job.caller is not None) as parallel:
+        if schedule and job.caller is not None:
+            parallel(delayed(load_keras)(job.backend, job.caller) for _ in range(n_workers))
+        yield ()
         for folds, count in schedule:
             for _ in range(count):
                 parts = []

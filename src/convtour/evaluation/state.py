@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 ModelFunction = Callable[[tuple[int, ...], int], "keras.Model"]
+Verbose = int | Literal["bar"]
 
 
 NOT_YET: Array = np.empty((0, 0), np.float32)  # probabilities of a fold that has not ended
@@ -108,6 +109,8 @@ class Fold:
 @dataclass(frozen=True, repr=False)
 class CrossValidation:
     """What `cross_validate` returns.
+
+    Taught in notebook ``06_mnist_baseline``.
 
     Attributes
     ----------

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from convtour._checks import brief, entries, numbers, whole
 from convtour.evaluation.checks import check_folds, shuffled_folds
-from convtour.picture import BLUE, VERMILION, Picture, styled
-from convtour.plots import draw_cells
+from convtour.evaluation.rounds import plan
+from convtour.picture import BLUE, GREY, PALETTE, VERMILION, Picture, styled
+from convtour.plots import spoken
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection, PolyCollection
-from matplotlib.colors import ListedColormap
+from matplotlib.collections import PatchCollection, PolyCollection
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, MaxNLocator
 import numpy as np
 import numpy.typing as npt
 
@@ -21,22 +23,28 @@ if TYPE_CHECKING:
 _MEASURES = ("loss", "val_loss", "accuracy", "val_accuracy")
 
 
-def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, decimals: int = 3) -> Picture:
+def summarize_diagnostics(
+    histories: "Sequence[keras.callbacks.History]", *, tolerance: tuple[float, float] | None = None
+) -> Picture:
     """Draw loss and accuracy over the epochs: the mean over the folds, its spread, and each fold faintly.
+
+    Taught in notebook ``06_mnist_baseline``.
 
     Parameters
     ----------
     histories : sequence of keras.callbacks.History
         As ``evaluate_model`` returns them, one per fold, all with the same number of epochs.
-    decimals : int
-        Decimals of the percentages in the description; losses get one more, but 3 at most. The last digits of a
-        training differ from one kind of processor to the next, so where the words must be the same everywhere, take 0.
+    tolerance : tuple of two floats, optional
+        What the numbers in the description are held to, for losses and for accuracies in percentage points: another
+        processor may move them so far.
 
     Returns
     -------
     Picture
-        Two panels: cross-entropy loss on the left, accuracy in percent on the right. The band is one standard deviation
-        over the folds to either side of the mean.
+        Two panels: cross-entropy loss, on a logarithmic axis, and accuracy in percent. The band is one standard
+        deviation over the folds to either side of the mean; a fold that lies far from the others is named. The
+        description begins with how long validation gains: until it is at its best but for a twentieth of the whole way,
+        or for the tolerance.
 
     Raises
     ------
@@ -51,41 +59,61 @@ def summarize_diagnostics(histories: "Sequence[keras.callbacks.History]", *, dec
     >>> from convtour import evaluate_model
     >>> noise = np.random.default_rng(0).normal(size=(12, 6, 1))
     >>> scores, histories = evaluate_model(noise, np.eye(2)[np.arange(12) % 2], n_folds=2, epochs=3, verbose=0)
-    >>> summarize_diagnostics(histories).description[:47]
-    'Learning curves of 2 folds over epochs 1 to 3. '
+    >>> "Learning curves of 2 folds over 3 epochs." in summarize_diagnostics(histories).description
+    True
     """
-    decimals = whole("decimals", decimals, at_least=0)
+    limits = (None, None) if tolerance is None else entries("tolerance", tolerance, "two numbers")
+    if len(limits) != 2:
+        raise ValueError(f"tolerance={brief(repr(tolerance))}: expected two numbers, for losses and for accuracies.")
     curves = _curves(entries("histories", histories, "histories, one for each fold"))
-    with styled(figsize=(9, 3.8)) as picture:
+    with styled(figsize=(7, 3.9)) as picture:
         left, right = picture.subplots(1, 2)
-        loss = _draw_curves(left, "Cross-entropy loss", curves[:2], min(decimals + 1, 3))
-        accuracy = _draw_curves(right, "Accuracy (%)", 100 * curves[2:], decimals)
+        seen_loss, loss = _draw_curves(left, "Cross-entropy loss", curves[:2], limits[0], falls=True)
+        seen_accuracy, accuracy = _draw_curves(right, "Accuracy (%)", 100 * curves[2:], limits[1], falls=False)
+        shown = dict(sorted(zip(*reversed(left.get_legend_handles_labels()), strict=True), reverse=True))
+        picture.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
     _, folds, epochs = curves.shape
+    seen = f"Validation loss {seen_loss}; validation accuracy {seen_accuracy}. " if epochs > 1 else ""
+    band = "Bands: one standard deviation over the folds to either side. " if epochs > 1 else ""
     picture.description = (
-        f"Learning curves of {folds} fold{'s' * (folds > 1)} over epochs 1 to {epochs}. {loss} {accuracy} "
-        "Bands: one standard deviation over the folds to either side; faint lines: single folds."
+        f"{seen}Learning curves of {folds} fold{'s' * (folds > 1)} over {epochs} epoch{'s' * (epochs > 1)}. "
+        f"{loss} {accuracy} {band}Faint: single folds."
     )
     return picture
 
 
-def summarize_performance(scores: Sequence[float]) -> Picture:
-    """Print the mean and spread of the fold accuracies, and draw a box plot with every point.
+def summarize_performance(
+    scores: Sequence[float],
+    *,
+    tolerance: float | None = None,
+    held_out: int | None = None,
+    compare_with: Mapping[str, Sequence[float]] | None = None,
+) -> Picture:
+    """Print the mean and spread of the fold accuracies, and draw a box plot above every fold's own.
+
+    Taught in notebook ``06_mnist_baseline``.
 
     Parameters
     ----------
     scores : sequence of float
         Accuracies, 0 to 1, as ``evaluate_model`` returns them.
+    tolerance : float, optional
+        What the numbers are held to, in percentage points: another processor may move them so far.
+    held_out : int, optional
+        How many samples a fold held out. What chance alone makes of so many is shaded: mean ± 1.96·√(p(1 − p)/m).
+    compare_with : mapping of str to sequence of float, optional
+        Accuracies of others, by name, drawn below.
 
     Returns
     -------
     Picture
-        The box spans the quartiles, its line is the median, its whiskers reach the lowest and the highest score; the
-        points are the scores, the diamond is their mean. In percent.
+        One row for each fold. The box spans the quartiles, its line is the median, its whiskers reach the lowest and
+        the highest score; the diamond is the mean. In percent.
 
     Raises
     ------
     ValueError
-        If there are no scores or one is not between 0 and 1.
+        If there are no scores, one is not between 0 and 1, or ``held_out`` is less than 1.
     TypeError
         If they are not numbers.
 
@@ -99,30 +127,35 @@ def summarize_performance(scores: Sequence[float]) -> Picture:
     >>> picture = summarize_performance([11842 / 12000, 11825 / 12000, 11816 / 12000, 11852 / 12000, 11851 / 12000])
     Accuracy: mean=98.643 std=0.120, n=5
     """
-    values = numbers("scores", scores).astype(np.float64)
-    if values.ndim != 1 or not len(values) or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"scores={brief(repr(scores))}: expected at least one accuracy, each from 0 to 1.")
-    percent = 100 * values
-    print(f"Accuracy: mean={percent.mean():.3f} std={percent.std():.3f}, n={len(percent)}")
-    with styled(figsize=(7, 2.6)) as picture:
+    percent = _percent("scores", scores)
+    if not isinstance(compare_with or {}, Mapping):
+        raise ValueError(f"compare_with={brief(repr(compare_with))}: expected a mapping with named scores.")
+    others = {name: _percent(f"compare_with[{name!r}]", given) for name, given in (compare_with or {}).items()}
+    samples = None if held_out is None else whole("held_out", held_out, at_least=1)
+    say, held = spoken("tolerance", tolerance, 3)
+    print(f"Accuracy: mean={say(percent.mean())} std={say(percent.std())}, n={len(percent)}{held}")
+    groups = {"": percent} | others
+    tops = -np.cumsum([0, *(len(given) + 1.7 for given in groups.values())])
+    with styled(figsize=(7, 1.4 - 0.24 * tops[-1])) as picture:
         axes = picture.subplots()
-        looks: dict[str, Any] = {
-            "medianprops": {"color": VERMILION, "linewidth": 2},
-            "meanprops": {"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black", "zorder": 4},
-        }
-        box = axes.boxplot(percent, orientation="horizontal", whis=(0, 100), widths=0.5, showmeans=True, **looks)
-        heights = 1 + 0.15 * (np.arange(len(percent)) % 3 - 1)  # side by side, so that equal scores stay apart
-        points = axes.scatter(percent, heights, color=BLUE, zorder=3)
-        axes.set(title=f"Accuracy on {len(percent)} held-out folds", xlabel="accuracy (%)", yticks=[])
+        words = []
+        for top, (name, given) in zip(tops[:-1], groups.items(), strict=True):
+            said = _draw_scores(axes, top, name or "all folds", given, None if name else tolerance)
+            words.append(f"Below, {name}. {said}" if name else said)
+        if samples is not None:
+            words.insert(0, _draw_chance(axes, samples, tolerance))
+        axes.set(title="Accuracy on held-out folds", xlabel="accuracy (%)", ylim=(tops[-1] + 1.1, 0.6), yticks=[])
         axes.spines["left"].set_visible(False)
-        shown = [points, box["medians"][0], box["means"][0]]
-        axes.legend(shown, ["one fold", "median", "mean"], loc="center left", bbox_to_anchor=(1, 0.5))
-    picture.description = _describe_box(box, points)
+        shown = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        picture.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4)
+    picture.description = " ".join(words)
     return picture
 
 
 def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
     """Draw which samples each fold holds out and which it trains on.
+
+    Taught in notebook ``06_mnist_baseline``.
 
     Parameters
     ----------
@@ -150,19 +183,77 @@ def plot_folds(n_samples: int = 20, n_folds: int = 5) -> Picture:
     held_out = np.zeros((n_folds, n_samples), dtype=int)
     for fold, (_, indices) in enumerate(shuffled_folds(n_folds).split(range(n_samples))):
         held_out[fold, indices] = 1
-    with styled(figsize=(9, 0.6 + 0.42 * n_folds)) as picture:
+    cells = [Rectangle((sample - 0.46, fold - 0.42), 0.92, 0.84) for fold, sample in np.ndindex(held_out.shape)]
+    with styled(figsize=(7, 0.7 + 0.36 * n_folds)) as picture:
         axes = picture.subplots()
         colours = ListedColormap(["#CFE3F1", "#A34700"])
-        drawn = draw_cells(axes, held_out, gap=4, cmap=colours, vmin=0, vmax=1, aspect="auto")
+        patches = axes.add_collection(PatchCollection(cells, cmap=colours, array=held_out.ravel()))
+        drawn = np.asarray(patches.get_array()).reshape(held_out.shape)
         for fold, sample in np.argwhere(drawn):
             axes.text(sample, fold, str(sample), ha="center", va="center", color="white", weight="bold")
-        axes.set(title="Dark, numbered: held out. Pale: trained on.", xlabel="sample", xticks=[])
+        axes.set(title="Dark, numbered: held out. Pale: trained on.", xlabel="sample", xticks=[], frame_on=False)
         axes.set_yticks(range(n_folds), [f"fold {fold + 1}" for fold in range(n_folds)])
+        axes.set(xlim=(-0.6, n_samples - 0.4), ylim=(n_folds - 0.5, -0.5))
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
     rows = [f"fold {fold}: samples {' '.join(map(str, np.flatnonzero(row)))}" for fold, row in enumerate(drawn, 1)]
     times = drawn.sum(axis=0)
     once = "exactly once" if (times == 1).all() else f"between {times.min()} and {times.max()} times"
     picture.description = (
         f"{n_samples} samples in {n_folds} folds. Held out: {'; '.join(rows)}. Every sample is held out {once}."
+    )
+    return picture
+
+
+def plot_rounds(n_folds: int = 5, epochs: int = 10, n_workers: int = 2) -> Picture:
+    """Draw which worker trains which fold in which epoch.
+
+    Taught in notebook ``10_faster_and_bigger``.
+
+    Parameters
+    ----------
+    n_folds, epochs, n_workers : int
+        As for ``evaluate_model``; few enough to see each epoch.
+
+    Returns
+    -------
+    Picture
+        One row per worker, one cell per epoch with the number of the fold that is trained in it; dashed lines where a
+        worker changes folds, and with it a round ends.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is not a whole one of at least 1.
+
+    Examples
+    --------
+    >>> plot_rounds(3, 2, 2).description
+    '3 folds of 2 epochs on 2 workers: 3 epochs long. Worker 1: folds 1 1 2; worker 2: folds 2 3 3.'
+    """
+    n_folds, epochs = whole("n_folds", n_folds, at_least=1), whole("epochs", epochs, at_least=1)
+    rounds = plan([epochs] * n_folds, whole("n_workers", n_workers, at_least=1))
+    trained: list[list[str]] = [[] for _ in range(max(len(folds) for folds, _ in rounds))]
+    with styled(figsize=(7, 0.9 + 0.4 * len(trained))) as picture:
+        axes = picture.subplots()
+        at = 0
+        for folds, count in rounds:
+            for worker, fold in enumerate(folds):
+                for epoch in range(at, at + count):
+                    pale = 0.5 + 0.5 * np.array(to_rgb(PALETTE[fold % len(PALETTE)]))
+                    axes.add_patch(Rectangle((epoch + 0.04, worker - 0.4), 0.92, 0.8, facecolor=pale))
+                    text = axes.text(epoch + 0.5, worker, str(fold + 1), ha="center", va="center", color="black")
+                    trained[worker].append(text.get_text())
+            at += count
+            axes.axvline(at, color=GREY, linestyle="--", linewidth=0.8)
+        axes.set(xlim=(0, at), ylim=(len(trained) - 0.5, -0.5), xlabel="epochs of time", frame_on=False)
+        axes.set_yticks(range(len(trained)), [f"worker {number + 1}" for number in range(len(trained))])
+        axes.set_title("The fold that each worker trains")
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+    told = "; ".join(f"worker {number}: folds {' '.join(folds)}" for number, folds in enumerate(trained, 1))
+    picture.description = (
+        f"{n_folds} folds of {epochs} epochs on {n_workers} workers: {at} epochs long. {told[0].upper()}{told[1:]}."
     )
     return picture
 
@@ -195,44 +286,133 @@ def _curves(histories: "Sequence[keras.callbacks.History]") -> npt.NDArray[np.fl
     return curves.astype(np.float64)
 
 
-def _draw_curves(axes: Axes, title: str, train_and_validation: npt.NDArray[np.float64], decimals: int) -> str:
-    """Draw the folds of one measure, and say what the drawn lines show."""
+def _draw_curves(
+    axes: Axes,
+    title: str,
+    train_and_validation: npt.NDArray[np.float64],
+    tolerance: float | None,
+    *,
+    falls: bool,
+) -> tuple[str, str]:
+    """Draw the folds of one measure; say what one sees of its validation, and what all the drawn lines show."""
     words = []
-    looks = (("training: mean", BLUE, "-", "o"), ("validation: mean", VERMILION, "--", "s"))
+    looks = (("training mean", BLUE, "-", "o"), ("validation mean", VERMILION, "--", "s"))
     for (name, colour, dashes, marker), folds in zip(looks, train_and_validation, strict=True):
         epochs = np.arange(1, folds.shape[1] + 1)
         mean, spread = folds.mean(axis=0), folds.std(axis=0)
-        faint = axes.plot(epochs, folds.T, color=colour, linestyle=dashes, linewidth=0.8, alpha=0.35)
-        band = axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        one = "." if len(epochs) == 1 else ""  # a line of one point is not seen
+        faint = axes.plot(epochs, folds.T, color=colour, linestyle=dashes, marker=one, linewidth=0.8, alpha=0.6)
+        band = axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
         (line,) = axes.plot(epochs, mean, color=colour, linestyle=dashes, marker=marker, markersize=4, label=name)
-        words.append(_describe_curve(line, faint, band, decimals))
+        words.append(_describe_curve(line, faint, band, tolerance))
+    faint[0].set_label("single folds")
+    if len(epochs) > 1:
+        band.set_label("one std to either side")
+    apart = _name_outlier(axes, faint, tolerance or 0.0)
+    if falls and (lowest := train_and_validation.min()) > 0:
+        axes.set(yscale="log", ylim=(lowest / 1.1, None))  # a band may reach below 0
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(title="faint: single folds\nband: one std either side", title_fontsize="small", alignment="left")
-    return f"{axes.get_title('left')}: {'; '.join(words)}."
+    if len(epochs) == 1:
+        axes.set(xlim=(0.5, 1.5), xticks=[1])
+    seen = _describe_gain(line, tolerance, falls=falls)
+    return seen, f"{axes.get_title('left')}{apart}: {'; '.join(words)}."
 
 
-def _describe_curve(line: Line2D, faint: list[Line2D], band: PolyCollection, decimals: int) -> str:
+def _name_outlier(axes: Axes, faint: list[Line2D], tolerance: float) -> str:
+    """Name the fold that in the later epochs lies half as far again from the middle as any other, and say so."""
+    curves = np.array([line.get_ydata() for line in faint], dtype=np.float64)
+    later = curves[:, curves.shape[1] // 2 :].mean(axis=1)
+    distances = np.abs(later - np.median(later))
+    fold = int(distances.argmax())
+    second = np.sort(distances)[-2:][0]
+    if len(faint) < 4 or distances[fold] <= max(1.5 * second, second + tolerance):
+        return ""
+    faint[fold].set_alpha(0.9)
+    end = (curves.shape[1], curves[fold, -1])
+    axes.annotate(f"fold {fold + 1}", end, (5, 0), textcoords="offset points", va="center", color=VERMILION)
+    return f", fold {fold + 1} farthest from the others in validation"
+
+
+def _describe_gain(line: Line2D, tolerance: float | None, *, falls: bool) -> str:
+    """Say until which epoch a drawn mean gains, and how far from its best it ends."""
+    values = np.asarray(line.get_ydata(), dtype=np.float64)
+    best = values.min() if falls else values.max()
+    behind = np.abs(values - best)
+    until = np.flatnonzero(behind <= max(tolerance or 0.0, np.ptp(values) / 20))[0]
+    say, held = spoken("tolerance", tolerance, 3)
+    epoch = f"{np.asarray(line.get_xdata())[until]}{' (± 1)' * bool(held)}"
+    way, place = ("falls", "above its lowest") if falls else ("rises", "below its highest")
+    return f"{way} until epoch {epoch} and ends {say(behind[-1])}{held.replace('each ', '')} {place}"
+
+
+def _describe_curve(line: Line2D, faint: list[Line2D], band: PolyCollection, tolerance: float | None) -> str:
     """Say how a drawn mean runs, how wide its band is, and where the drawn folds lie."""
+    say, held = spoken("tolerance", tolerance, 3)
     epochs, values = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     outline = np.asarray(band.get_paths()[0].vertices)
     width = np.mean([np.ptp(outline[outline[:, 0] == epoch, 1]) for epoch in epochs])
     folds = np.array([fold.get_ydata() for fold in faint]).mean(axis=1)
     stops = sorted({0, (len(values) - 1) // 2, len(values) - 1})
+    course = f", averaging {say(values.mean())}, band {say(width)} wide" if len(values) > 1 else ""
     return (
-        f"{line.get_label()} {', '.join(f'{values[at]:.{decimals}f} at epoch {epochs[at]:.0f}' for at in stops)}, "
-        f"averaging {values.mean():.{decimals}f} over the epochs, band {width:.{decimals}f} wide, single folds "
-        f"averaging {folds.min():.{decimals}f} to {folds.max():.{decimals}f}"
+        f"{line.get_label()} at epoch {', '.join(f'{epochs[at]:.0f}' for at in stops)}: "
+        f"{', '.join(say(values[at]) for at in stops)}{course}, single folds {'averaging ' * bool(course)}"
+        f"{say(folds.min())} to {say(folds.max())}{held}"
     )
 
 
-def _describe_box(box: dict[str, Any], points: PathCollection) -> str:
-    """Say what the drawn box and points show."""
+def _percent(name: str, scores: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return accuracies in percent, or say what is wrong with them."""
+    values = numbers(name, scores).astype(np.float64)
+    if values.ndim != 1 or not len(values) or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"{name}={brief(repr(scores))}: expected at least one accuracy, each from 0 to 1.")
+    return 100 * values
+
+
+def _draw_scores(axes: Axes, top: float, name: str, percent: npt.NDArray[np.float64], tolerance: float | None) -> str:
+    """Draw a box plot and, in rows below it, each fold, and say what is drawn."""
+    say, held = spoken("tolerance", tolerance, 3)
+    looks: dict[str, Any] = {f"{part}props": {"color": GREY} for part in ("box", "whisker", "cap")}
+    looks["medianprops"] = {"color": VERMILION, "linewidth": 2}
+    looks["meanprops"] = {"marker": "D", "markerfacecolor": "none", "markeredgecolor": GREY, "zorder": 4}
+    across: dict[str, Any] = {"orientation": "horizontal", "positions": [top], "widths": 0.6, "manage_ticks": False}
+    box = axes.boxplot(percent, whis=(0, 100), showmeans=True, **across, **looks)
+    points = axes.scatter(percent, top - 1 - np.arange(len(percent)), color=BLUE, zorder=3, label="one fold")
+    for row, label in enumerate([name, *(f"fold {fold}" for fold in range(1, len(percent) + 1))]):
+        axes.text(-0.02, top - row, label, transform=axes.get_yaxis_transform(), ha="right", va="center")
+    box["medians"][0].set_label("median")
+    box["means"][0].set_label("mean")
     drawn = np.asarray(cast("npt.NDArray[np.float64]", points.get_offsets()))[:, 0]
     edges = np.asarray(box["boxes"][0].get_xdata())
     whiskers = np.concatenate([whisker.get_xdata() for whisker in box["whiskers"]])
     return (
-        f"Box plot of {len(drawn)} fold accuracies in percent: from {whiskers.min():.3f} to {whiskers.max():.3f}, box "
-        f"{edges.min():.3f} to {edges.max():.3f}, median {box['medians'][0].get_xdata()[0]:.3f}, "
-        f"mean {box['means'][0].get_xdata()[0]:.3f}. Points: {', '.join(f'{value:.3f}' for value in drawn)}."
+        f"Accuracies in percent, fold by fold: {', '.join(map(say, drawn))}{held}. Box plot: from "
+        f"{say(whiskers.min())} to {say(whiskers.max())}, box {say(edges.min())} to {say(edges.max())}, "
+        f"median {say(box['medians'][0].get_xdata()[0])}, mean {say(box['means'][0].get_xdata()[0])}{held}."
+    )
+
+
+def _draw_chance(axes: Axes, samples: int, tolerance: float | None) -> str:
+    """Shade, behind the folds, what chance alone makes of one accuracy, and say who lies outside."""
+    say, held = spoken("tolerance", tolerance, 3)
+    percent = np.asarray(cast("npt.NDArray[np.float64]", axes.collections[0].get_offsets()))[:, 0]
+    share = percent.mean() / 100
+    half = 196 * np.sqrt(share * (1 - share) / samples)
+    ends = np.clip([100 * share - half, 100 * share + half], 0, 100)
+    band = Rectangle((ends[0], -len(percent) - 0.5), np.ptp(ends), len(percent), color=GREY, alpha=0.2, linewidth=0)
+    axes.add_patch(band).set_label("95 % of chance")
+    low, high = band.get_x(), band.get_x() + band.get_width()
+    outside = [str(fold) for fold in np.flatnonzero((percent < low) | (percent > high)) + 1]
+    who = (
+        f"Fold{'s' * (len(outside) > 1)} {', '.join(outside)} lie{'s' * (len(outside) == 1)}"
+        if outside
+        else "No fold lies"
+    )
+    return (
+        f"{who} outside of what chance alone makes of 95 in 100 folds of {samples} samples, shaded: {say(low)} to "
+        f"{say(high)}{held}."
     )

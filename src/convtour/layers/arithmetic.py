@@ -35,6 +35,8 @@ def conv_output_length(
     leaves ``floor((length - span) / strides) + 1`` places for it. With ``"same"`` and ``"causal"`` padding it starts at
     every ``strides``-th position, whatever its size: ``ceil(length / strides)`` places.
 
+    Taught in notebook ``02_every_option``.
+
     Parameters
     ----------
     length : int
@@ -85,6 +87,8 @@ def conv_padding(
     length: int, kernel_size: int, *, strides: int = 1, padding: str = "valid", dilation_rate: int = 1
 ) -> tuple[int, int]:
     """Count the zeros that Keras puts before and after one axis.
+
+    Taught in notebook ``02_every_option``.
 
     Parameters
     ----------
@@ -150,6 +154,8 @@ def conv_output_shape(
     groups: int = 1,
 ) -> Shape:
     """Shape of what Conv1D, Conv2D or Conv3D returns.
+
+    Taught in notebook ``02_every_option``.
 
     Parameters
     ----------
@@ -219,6 +225,8 @@ def conv_params(
     Each filter has a weight for every tap of the kernel in every channel of its group, and one bias. The size of the
     input has no part in it.
 
+    Taught in notebook ``02_every_option``.
+
     Parameters
     ----------
     in_channels : int
@@ -277,6 +285,8 @@ def conv_multiply_adds(
     once for every position of the output, so the count is the number of weights times the number of positions. Taps
     that fall on padding are counted like all others.
 
+    Taught in notebook ``02_every_option``.
+
     Parameters
     ----------
     input_shape, filters, kernel_size, rank, strides, padding, data_format, dilation_rate, groups
@@ -320,6 +330,8 @@ def pool_output_shape(
     data_format: str = "channels_last",
 ) -> Shape:
     """Shape of what a max or average pooling layer of rank 1, 2 or 3 returns.
+
+    Taught in notebook ``02_every_option``.
 
     Parameters
     ----------
@@ -366,6 +378,8 @@ def receptive_field(layers: Iterable[tuple[int, int, int]]) -> int:
 
     Counted from the first to the last position that it depends on, as if the input had no end: near a border, part of
     them is padding. Positions between that a dilated kernel or a long stride leaves out are counted in.
+
+    Taught in notebook ``02_every_option``.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ def apply_over_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: 
     ``(28, 28, 28, 3)`` and come out as ``(4, 7, 26, 26, 2)``. For one extra axis, this equals
     ``keras.layers.TimeDistributed(layer)`` for every layer that treats each example on its own.
 
+    Taught in notebook ``04_conv2d``.
+
     Parameters
     ----------
     layer : keras.Layer, keras.Model or callable

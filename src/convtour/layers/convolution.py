@@ -29,6 +29,8 @@ def convolve(
     The kernel is not flipped: what deep learning calls convolution is cross-correlation. Written to be read and to be
     compared with, not to be fast.
 
+    Taught in notebook ``01_convolution_by_hand``.
+
     Parameters
     ----------
     inputs : array-like, shape (n, ..., channels)

@@ -1,11 +1,11 @@
 """Pictures of a convolution layer at work, drawn from real numbers.
 
-All take their values from `convolve`, and so from what a Keras layer computes. A picture of a layer at work shows the
-padded input, the taps of the kernel where it stands, and the output; its words are read back from what was written.
+All take their values from `convolve`, and so from what a Keras layer computes, and their words from what was drawn.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+import textwrap
 from typing import Any
 
 from convtour._checks import brief, entries, finite_numbers, whole
@@ -13,15 +13,19 @@ from convtour.layers.arguments import check_groups
 from convtour.layers.arithmetic import conv_output_length, conv_padding
 from convtour.layers.convolution import convolve
 from convtour.picture import BLUE, VERMILION, Picture, styled
-from convtour.plots import draw_cells
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
-from matplotlib.patches import Rectangle
-from matplotlib.text import Text
+from matplotlib.colors import CenteredNorm, LinearSegmentedColormap
+from matplotlib.patches import Circle, Rectangle
 import numpy as np
+from numpy.polynomial import Polynomial
 import numpy.typing as npt
 
-_PALE, _PADDING = "#EAF3F9", "#F0F0F0"
+_Array = npt.NDArray[Any]
+_Spots = list[tuple[float, float]]  # in the picture: across and down, in cells
+_Texts = dict[tuple[int, ...], str]  # by the place of a cell in its array
+_INK, _PALE = "#222222", "#CCCCCC"
+_FAINT: Any = {"color": "#767676", "alpha": 0.7, "linewidth": 1, "zorder": 1}
+_SHADES = LinearSegmentedColormap.from_list("by sign", ["#B9DBF2", "#EDEDED", "#F5CBAE"]).with_extremes(bad=_PALE)
 
 
 def plot_convolution(
@@ -33,15 +37,13 @@ def plot_convolution(
     padding: str = "valid",
     dilation_rate: int = 1,
 ) -> Picture:
-    """Draw one step of a convolution: the taps on the padded input, the kernel, the output, and the sum written out.
+    """Draw one step of a convolution: the window on the padded input, the kernel, the output, and the sum written out.
 
     Parameters
     ----------
-    inputs : array-like
-        One channel: a signal ``(steps,)``, an image ``(rows, columns)`` or a volume ``(depth, rows, columns)``, drawn
-        as slices side by side. Small, for every number is written into its cell.
-    kernel : array-like
-        As many axes as the inputs.
+    inputs, kernel : array-like
+        Of one channel: signals ``(steps,)``, images ``(rows, columns)`` or volumes ``(depth, rows, columns)``, drawn as
+        slices side by side. Small, for every number is written into its cell.
     at : sequence of int, optional
         The output cell to explain, counted from 0; the first one if left out.
     strides, padding, dilation_rate
@@ -50,20 +52,19 @@ def plot_convolution(
     Returns
     -------
     Picture
-        Dark frames mark the taps and the output cell that they make; grey cells are padding.
+        Blue frames mark the kernel and the cells that it meets, an orange one the output cell that they make. In a
+        signal or volume, kernel and output stand under what they read. Padding is grey.
 
     Raises
     ------
-    ValueError
-        If the ranks differ or are not 1, 2 or 3, ``at`` is outside the output, or Keras would refuse the layer.
-    TypeError
-        If the arrays do not hold real numbers, or ``at`` no whole ones.
+    ValueError, TypeError
+        If the arrays are not numbers of one rank, ``at`` is no cell of the output, or Keras would refuse the layer.
 
     Examples
     --------
     >>> picture = plot_convolution([0, 1, 2, 3, 4, 5], [1, 10, 100], strides=2, padding="same")
-    >>> picture.description[-65:]
-    'Output cell 0: 1·0 + 10·1 + 100·2 = 210. All outputs: 210 432 54.'
+    >>> print(picture.description.split("; ")[1])
+    output 0: 1·0 + 10·1 + 100·2 = 210. Grey: padding. Strides 2, dilation 1, padding same. All outputs: 210 432 54.
     """
     values, weights = finite_numbers("inputs", inputs), finite_numbers("kernel", kernel)
     if values.ndim != weights.ndim or values.ndim not in (1, 2, 3) or not values.size:
@@ -75,29 +76,26 @@ def plot_convolution(
     result = convolve(values[np.newaxis, ..., np.newaxis], weights[..., np.newaxis, np.newaxis], **options)[0, ..., 0]
     places = (0,) * values.ndim if at is None else entries("at", at, "places, one for each axis of the output")
     cell = tuple(whole("at", place, at_least=0) for place in places)
-    if len(cell) != values.ndim or any(place >= n for place, n in zip(cell, result.shape, strict=True)):
-        raise ValueError(
-            f"at={brief(cell)}: expected one place for each axis of an output of {_by(result.shape)}, counted from 0."
-        )
+    if cell not in np.ndindex(result.shape):
+        raise ValueError(f"at={brief(cell)}: expected one place for each axis of the output, {result.shape}, from 0.")
     around = [conv_padding(length, size, **options) for length, size in zip(values.shape, weights.shape, strict=True)]
-    padded = np.pad(values, around)
-    is_padding = np.pad(np.zeros(values.shape, bool), around, constant_values=True)
+    padded = np.ma.masked_array(np.pad(values, around), np.pad(np.zeros(values.shape), around, constant_values=1))
     taps = {tuple(strides * np.array(cell) + dilation_rate * np.array(tap)): tap for tap in np.ndindex(weights.shape)}
     with styled() as picture:
-        parts = _parts(picture, [padded, weights, result])
-        name = "input, with its padding" if is_padding.any() else "input"
-        _write_cells(parts[0], name, padded, dict.fromkeys(taps, BLUE), is_padding)
-        _write_cells(parts[1], "kernel", weights, {})
-        written = _write_cells(parts[2], "output", result, {cell: VERMILION})
-        terms = [f"{_number(weights[tap])}·{_number(padded[place])}" for place, tap in taps.items()]
-        sum_in_words = f"{' + '.join(terms)} = {written[cell].get_text()}"
-        if len(terms) <= 9:
-            picture.supxlabel(sum_in_words, fontsize="medium")
-    numbers = " ".join(text.get_text() for text in written.values())
+        axes = picture.subplots()
+        corners = _lay_out(axes, [padded, weights, result], strides * cell[0], strides, dilation_rate)
+        used = _write_cells(axes, weights, corners[1], BLUE, dict.fromkeys(taps.values(), ""))
+        notes = {place: f"×{used[tap]}" if values.ndim > 1 else "" for place, tap in taps.items()}
+        read = _write_cells(axes, padded, corners[0], BLUE, notes)
+        made = _write_cells(axes, result, corners[2], VERMILION, {cell: ""})
+        terms = " + ".join(f"{_factor(used[tap])}·{_factor(read[place])}" for place, tap in taps.items())
+        total = f"output {', '.join(map(str, cell))}: {terms} = {made[cell]}."
+        grey = " Grey: padding." if padded.mask.any() else ""
+        _finish(picture, axes, total + grey, 36 if values.ndim == 1 else 26)
     picture.description = (
-        f"Input of {_by(values.shape)}, kernel of {_by(weights.shape)}, strides {strides}, dilation {dilation_rate}, "
-        f"padding {padding}: output of {_by(result.shape)}. Output cell {', '.join(map(str, cell))}: {sum_in_words}. "
-        f"All outputs: {numbers}."
+        f"{len(taps)} framed cells of an input of shape {values.shape}, times the weights of a kernel of shape "
+        f"{weights.shape}, make the framed one of an output of shape {result.shape}; {total}{grey} Strides {strides}, "
+        f"dilation {dilation_rate}, padding {padding}. All outputs: {' '.join(made.values())}."
     )
     return picture
 
@@ -110,16 +108,15 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: in
     length : int
         Number of input positions, drawn at the bottom.
     layers : sequence of mapping
-        From the input upward, each with ``kernel_size`` and, where they differ from Keras's defaults, ``strides``,
-        ``padding`` and ``dilation_rate``.
+        From the input upward, each with ``kernel_size`` and, if need be, ``strides``, ``padding``, ``dilation_rate``.
     at : int
         The output position whose connections are drawn in colour; the last one if left out.
 
     Returns
     -------
     Picture
-        One row of dots per layer, one line per tap. Hollow dots are padding. In colour is what leads to the chosen
-        output.
+        A row of numbered dots for each layer, a wire for each tap; small dots are padding. An output stands over the
+        middle of what it reads, a causal one over its own time step, the last that it reads.
 
     Raises
     ------
@@ -128,34 +125,36 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: in
 
     Examples
     --------
-    >>> picture = plot_connections(8, [{"kernel_size": 3}, {"kernel_size": 3, "dilation_rate": 2}])
-    >>> picture.description[-68:]
-    'Output 1 of the last layer reads inputs 1 2 3 4 5 6 7 (7 positions).'
+    >>> plot_connections(8, [{"kernel_size": 3}, {"kernel_size": 3, "dilation_rate": 2}]).description[:69]
+    'Blue wires lead from output 1 (layer 2) down to inputs 1 2 3 4 5 6 7 '
     """
-    stack = [_check_layer(f"layers[{n}]", layer) for n, layer in enumerate(entries("layers", layers, "mappings"))]
+    stack, defaults = {}, {"kernel_size": 1, "strides": 1, "padding": "valid", "dilation_rate": 1}
+    for number, layer in enumerate(entries("layers", layers, "mappings")):
+        if not isinstance(layer, Mapping) or "kernel_size" not in layer or layer.keys() - defaults:
+            raise ValueError(
+                f"layers[{number}]={brief(repr(layer))}: expected a mapping with kernel_size and, if need be, "
+                "strides, padding and dilation_rate."
+            )
+        stack[f"layer {number + 1}"] = defaults | dict(layer)
     if not stack:
         raise ValueError('layers is empty; expected at least one layer, such as {"kernel_size": 3}.')
-    with styled(figsize=(9, 0.8 + 1.0 * len(stack))) as picture:
-        picture.description = _draw_connections(picture.subplots(), length, stack, at)
-    return picture
+    return _draw_connections(length, [stack], at)
 
 
 def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 1, dilation_rate: int = 1) -> Picture:
-    """Draw which inputs each output reads with padding valid, same and causal, side by side.
+    """Draw which inputs each output reads with padding valid, same and causal, one above the other.
 
     Parameters
     ----------
-    length : int
-        Number of input positions.
-    kernel_size, strides, dilation_rate : int
-        As for ``Conv1D``.
+    length, kernel_size, strides, dilation_rate : int
+        Number of input positions, and the layer's arguments as for ``Conv1D``.
     at : int
         The output position whose connections are drawn in colour, counted from 0.
 
     Returns
     -------
     Picture
-        One panel per padding, drawn as by `plot_connections`.
+        One panel per padding, drawn as by `plot_connections`, with the inputs aligned.
 
     Raises
     ------
@@ -164,17 +163,11 @@ def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 
 
     Examples
     --------
-    >>> plot_paddings(6, 3, at=2).description[-60:]
-    'Output 2 of the last layer reads inputs 0 1 2 (3 positions).'
+    >>> plot_paddings(6, 3, at=2).description[:73]
+    'Blue wires lead from output 2 (valid) down to inputs 2 3 4 (3 positions).'
     """
-    words = []
-    with styled(figsize=(9, 2.2)) as picture:
-        for axes, padding in zip(picture.subplots(1, 3, sharex=True), ("valid", "same", "causal"), strict=True):
-            layer = {"kernel_size": kernel_size, "strides": strides, "dilation_rate": dilation_rate, "padding": padding}
-            words.append(_draw_connections(axes, length, [layer], at))
-            axes.set_title(f'padding="{padding}"')
-    picture.description = " ".join(words)
-    return picture
+    layer = {"kernel_size": kernel_size, "strides": strides, "padding": "", "dilation_rate": dilation_rate}
+    return _draw_connections(length, [{name: layer | {"padding": name}} for name in ("valid", "same", "causal")], at)
 
 
 def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
@@ -188,8 +181,7 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     Returns
     -------
     Picture
-        One row per output channel, one column per input channel; a dark cell is a connection, with the
-        letter of its group.
+        Input channels at the bottom, output channels at the top, wires between; each group has colour and dashes.
 
     Raises
     ------
@@ -198,140 +190,147 @@ def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
 
     Examples
     --------
-    >>> print(plot_groups(4, 2, 2).description)
-    4 input channels, 2 filters, 2 groups. Output channel 0 reads input channels 0 1; 1 reads 2 3. 4 of 8 connections.
+    >>> print(plot_groups(4, 2, 2).description[63:])
+    Output channel 0 reads input channels 0 1; 1 reads 2 3. 4 of 8 connections.
     """
     in_channels, filters = whole("in_channels", in_channels, at_least=1), whole("filters", filters, at_least=1)
     groups = check_groups(groups, in_channels, filters)
-    group_of_input = np.arange(in_channels) // (in_channels // groups)
-    group_of_output = np.arange(filters) // (filters // groups)
-    with styled(figsize=(1.2 + 0.5 * in_channels, 0.9 + 0.45 * filters)) as picture:
+    sizes = in_channels // groups, filters // groups
+    pitch, words, looks = max(sizes) + 0.6, [], [(BLUE, "-"), (VERMILION, "--"), ("#009E73", ":"), ("#CC79A7", "-.")]
+    with styled() as picture:
         axes = picture.subplots()
-        connected = group_of_output[:, np.newaxis] == group_of_input
-        drawn = draw_cells(axes, connected, gap=2, cmap="Blues", vmin=0, vmax=1)
-        letters = "ABCDEFGHIJKLMNOP" if groups > 1 else " " * 16
-        for row, column in np.argwhere(drawn):
-            axes.text(column, row, letters[group_of_output[row] % 16], ha="center", va="center", color="white")
-        axes.set(xlabel="input channel", ylabel="output channel", title=f"groups={groups}" if groups > 1 else "")
-        axes.set(xticks=range(in_channels), yticks=range(filters))
-    reads = [f"{row} reads {' '.join(map(str, np.flatnonzero(line)))}" for row, line in enumerate(drawn)]
-    first = reads[0].replace("reads", "reads input channels", 1)
+        for group in range(groups):
+            colour, dashes = looks[group % len(looks)]
+            across = [pitch * group - size / 2 + np.arange(size) for size in sizes]
+            lower = {x: _draw_dot(axes, x, 0, str(number)) for number, x in enumerate(across[0], sizes[0] * group)}
+            upper = {x: _draw_dot(axes, x, -3, str(number)) for number, x in enumerate(across[1], sizes[1] * group)}
+            for x, above in upper.items():
+                wires: Any = axes.plot([[*lower], [x] * len(lower)], (0, -3), color=colour, linestyle=dashes)
+                words.append(f"{above} reads {' '.join(lower[wire.get_xdata()[0]] for wire in wires)}")
+        axes.set_xticks(pitch * np.arange(groups) - 0.5, [f"group {group}" * (groups > 1) for group in range(groups)])
+        axes.set_yticks((0, -3), ["input\nchannel", "output\nchannel"])
+        _finish(picture, axes, "", 36)
     picture.description = (
-        f"{in_channels} input channels, {filters} filters, {groups} group{'s' * (groups > 1)}. Output channel "
-        f"{'; '.join([first, *reads[1:]])}. {drawn.sum()} of {drawn.size} connections."
+        f"Wires lead up from {in_channels} input channels to {filters} filters, in {groups} group{'s' * (groups > 1)}. "
+        f"Output channel {'; '.join(words).replace('reads', 'reads input channels', 1)}. {len(axes.lines)} of "
+        f"{in_channels * filters} connections."
     )
     return picture
 
 
-def _check_layer(name: str, layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a layer, those with Keras's defaults included, or say what is wrong with them."""
-    defaults = {"strides": 1, "padding": "valid", "dilation_rate": 1}
-    if not isinstance(layer, Mapping) or "kernel_size" not in layer or layer.keys() - defaults - {"kernel_size"}:
-        raise ValueError(
-            f"{name}={brief(repr(layer))}: expected a mapping with kernel_size and, if need be, {', '.join(defaults)}."
-        )
-    return defaults | dict(layer)
+def _draw_connections(length: int, stacks: Sequence[Mapping[str, dict[str, Any]]], at: int) -> Picture:
+    """Draw stacks of named layers, one under the other, on one scale."""
+    rows: dict[float, str] = {}
+    with styled() as picture:
+        axes = picture.subplots()
+        words = [_draw_stack(axes, rows, whole("length", length, at_least=1), layers, at) for layers in stacks]
+        axes.set(yticks=[*rows], yticklabels=rows.values(), xticks=[])
+        padding = " Small: padding." if any(not text.get_text() for text in axes.texts) else ""
+        _finish(picture, axes, f"Blue: what the orange dot reads.{padding}", 36)
+    picture.description = " ".join(words)
+    return picture
 
 
-def _draw_connections(axes: Axes, length: int, layers: Sequence[dict[str, Any]], at: int) -> str:
-    """Draw the connections of a stack of layers, and say what the chosen output reads."""
-    length = whole("length", length, at_least=1)
-    lengths, edges, words = [length], [], []
-    for number, layer in enumerate(layers, 1):
-        before, _ = conv_padding(lengths[-1], **layer)
-        lengths.append(conv_output_length(lengths[-1], **layer))
+def _draw_stack(axes: Axes, rows: dict[float, str], length: int, layers: Mapping[str, dict[str, Any]], at: int) -> str:
+    """Draw the connections of a stack of layers beneath the named rows that are there; say what its output reads."""
+    rise = max(1.7, length / 7)  # from row to row, where a dot takes 1 across
+    floor = max(rows, default=0) + rise * (len(layers) + 0.75)
+    heights = [floor - rise * row for row in range(len(layers) + 1)]
+    rows |= zip(heights, ["input", *layers], strict=True)
+    counts, taps, words = [length], [], []
+    across = [Polynomial([0, 1])]  # where a position of each row stands
+    for name, layer in layers.items():
         size, strides, dilation = layer["kernel_size"], layer["strides"], layer["dilation_rate"]
-        taps = product(range(lengths[-1]), range(size))
-        edges.append([(place, strides * place + dilation * tap - before) for place, tap in taps])
-        words.append(
-            f"layer {number}: kernel {size}, strides {strides}, dilation {dilation}, padding {layer['padding']}, "
-            f"{lengths[-1]} outputs"
-        )
-    at = whole("at", at, at_least=-lengths[-1])
-    if at >= lengths[-1]:
-        raise ValueError(f"at={at}: the last layer has {lengths[-1]} outputs; expected one of them, counted from 0.")
-    chosen = range(lengths[-1])[at]
-    reached = [{chosen}]
-    for between in reversed(edges):
-        reached.insert(0, {source for place, source in between if place in reached[0]})
-    for height, between in enumerate(edges):
-        for place, source in between:
-            colour, width, order = (BLUE, 1.8, 2) if place in reached[height + 1] else ("#C8C8C8", 0.8, 1)
-            axes.plot([source, place], [height, height + 1], color=colour, linewidth=width, zorder=order)
-    reads = [{source for _, source in between} for between in edges] + [set[int]()]
-    has_padding = any(not read <= set(range(count)) for count, read in zip(lengths, reads, strict=True))
-    for height, (count, read) in enumerate(zip(lengths, reads, strict=True)):
-        for place in sorted(read | set(range(count))):
-            colour = VERMILION if place in reached[height] else "#8C8C8C"
-            face = colour if 0 <= place < count else "white"
-            axes.plot(place, height, "o", markersize=9, color=colour, markerfacecolor=face, zorder=3, clip_on=False)
-    axes.set_yticks(range(len(lengths)), ["input", *(f"layer {number}" for number in range(1, len(lengths)))])
-    axes.set(xlabel="position", title=f"Blue: what output {chosen} reads.{' Hollow: padding.' * has_padding}")
-    axes.set(xticks=range(length), frame_on=False)
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
-    inside = [place for place in sorted(reached[0]) if 0 <= place < length]
-    outside = len(reached[0]) - len(inside)
+        before, _ = conv_padding(counts[-1], **layer)
+        counts.append(conv_output_length(counts[-1], **layer))
+        places = product(range(counts[-1]), range(size))
+        taps.append([(strides * place + dilation * tap - before, place) for place, tap in places])
+        over = dilation * (size - 1) / (1 if layer["padding"].lower() == "causal" else 2) - before
+        across.append(across[-1](Polynomial([over, strides])))
+        words.append(f"{name}: {', '.join(f'{key} {value}' for key, value in layer.items())}, {counts[-1]} outputs")
+    at = whole("at", at, at_least=-counts[-1])
+    if at >= counts[-1]:
+        raise ValueError(f"at={at}: the last layer has {counts[-1]} outputs; expected one of them, counted from 0.")
+    read, colour, dots, wires = {range(counts[-1])[at]}, VERMILION, {}, []
+    for row, (below, above) in reversed([*enumerate(zip([[], *taps], [*taps, []], strict=True))]):
+        for place in sorted({*range(counts[row]), *(source for source, _ in above)}):
+            x, y, number = across[row](place), heights[row], str(place) if 0 <= place < counts[row] else ""
+            dots[x, y] = _draw_dot(axes, x, y, number, colour if place in read else _PALE)
+        for source, place in below:
+            ends = (across[row - 1](source), across[row](place)), heights[row - 1 : row + 1]
+            wires += axes.plot(*ends, **({"color": BLUE} if place in read else _FAINT))
+        read, colour = {source for source, place in below if place in read}, BLUE
+    blue = [[*map(tuple, np.asarray(wire.get_xydata()))] for wire in wires if wire.get_color() == BLUE]
+    found = {lower: dots[lower] for lower, _ in blue}
+    inputs = [found[x, y] for x, y in sorted(found) if y == floor and found[x, y]]
+    small = sum(not number for number in found.values())
     return (
-        f"{length} input positions; {'; '.join(words)}. Output {chosen} of the last layer reads inputs "
-        f"{' '.join(map(str, inside))} ({len(inside)} positions{f' and {outside} of padding' if outside else ''})."
+        f"Blue wires lead from output {dots[blue[0][1]]} ({name}) down to inputs {' '.join(inputs)} ({len(inputs)} "
+        f"positions{f' and {small} of padding' if small else ''}). {length} input positions; {'; '.join(words)}."
     )
 
 
-def _by(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
+def _draw_dot(axes: Axes, x: float, y: float, number: str, colour: str = _PALE) -> str:
+    """Draw a dot around its number, a small one where there is none; return what was written."""
+    axes.add_patch(Circle((x, y), 0.4 if number else 0.2, color=colour, zorder=3))
+    return axes.text(x, y, number, color=_INK if colour == _PALE else "white").get_text()
 
 
-def _number(value: Any) -> str:
-    """A number as short as it can be written with three significant digits; below zero in brackets."""
-    text = f"{float(value):.6g}" if float(value).is_integer() else f"{float(value):.3g}"
-    return f"({text})" if text.startswith("-") else text
+def _lay_out(axes: Axes, arrays: list[_Array], start: int, strides: int, dilation_rate: int) -> list[_Spots]:
+    """Label input, kernel and output; return, for each, the upper left corner of every cell.
+
+    Images stand side by side. Otherwise a slice, of a signal a cell, stands under the middle of those that it meets.
+    """
+    names, rank, is_padding = ["input", "kernel", "output"], arrays[0].ndim, np.ma.getmaskarray(arrays[0])
+    rows, columns = np.transpose([(1, 1) if rank == 1 else array.shape[-2:] for array in arrays])
+    if rank == 2:
+        lefts, tops = [*np.cumsum([0, *columns[:2] + 0.7]).reshape(3, 1)], np.zeros(3)
+        axes.set(xticks=np.ravel(lefts) + columns / 2, xticklabels=names, yticks=[])
+    else:
+        pitch, gap = (1, 0.3) if rank == 1 else (columns[0] + 0.5, 0.5)
+        reach = dilation_rate * np.arange(len(arrays[1]))
+        meets = [np.arange(len(is_padding)), start + reach, strides * np.arange(len(arrays[2])) + reach.mean()]
+        lefts = [pitch * n + (columns[0] - width) / 2 for n, width in zip(meets, columns, strict=True)]
+        tops = np.cumsum([0, *rows[:2] + gap])
+        inside = lefts[0][~is_padding.reshape(len(is_padding), -1).all(axis=1)]
+        labels = [f"depth {number}" if rank == 3 else number for number in range(len(inside))]
+        axes.set(xticks=inside + columns[0] / 2, xticklabels=labels, yticks=tops + rows / 2, yticklabels=names)
+    return [
+        [(left + column, top + row) for left in line for row in range(height) for column in range(width)]
+        for line, top, height, width in zip(lefts, tops, rows, columns, strict=True)
+    ]
 
 
-def _parts(picture: Picture, arrays: Sequence[npt.NDArray[Any]]) -> list[SubFigure]:
-    """A part of the picture for each array, side by side for images, else stacked; all cells about alike in size."""
-    shapes = [np.array(array, ndmin=3).shape for array in arrays]  # a signal is one row of one slice
-    widths = [columns * depth + 0.6 * (depth - 1) for depth, _, columns in shapes]
-    heights = [rows for _, rows, _ in shapes]
-    side_by_side = arrays[0].ndim == 2
-    across = sum(widths) + 2.5 if side_by_side else max(widths)
-    cell = min(0.5, 9 / across)
-    if side_by_side:
-        picture.set_size_inches(max(6.0, cell * across), cell * max(heights) + 0.9)
-        ratios = [width + 0.8 for width in widths]
-        return list(picture.subfigures(1, len(arrays), squeeze=False, width_ratios=ratios).flat)
-    picture.set_size_inches(9, max(1.6, cell * sum(heights) + 0.42 * len(arrays) + 0.5))
-    ratios = [height * cell + 0.42 for height in heights]
-    return list(picture.subfigures(len(arrays), 1, squeeze=False, height_ratios=ratios).flat)
+def _write_cells(axes: Axes, array: _Array, corners: _Spots, colour: str, framed: _Texts) -> _Texts:
+    """Write every number into a cell of its own, frame some, each over its note; return what was written, by place."""
+    written, faces = {}, _SHADES(CenteredNorm(0, np.abs(array).max() or 1)(array))
+    for (place, value), (x, y) in zip(np.ndenumerate(array), corners, strict=True):
+        edge, note = colour if place in framed else "none", framed.get(place, "")
+        axes.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, facecolor=faces[place], edgecolor=edge, linewidth=2))
+        number = f"{value:.6g}" if float(value).is_integer() else f"{value:.3g}"
+        written[place] = axes.text(x + 0.5, y + (0.3 if note else 0.52), number, color=_INK).get_text()
+        axes.text(x + 0.5, y + 0.72, note, color="#00568A", weight="bold")
+    return written
 
 
-def _write_cells(
-    part: SubFigure,
-    name: str,
-    array: npt.NDArray[Any],
-    marked: Mapping[tuple[int, ...], str],
-    is_padding: npt.NDArray[np.bool_] | None = None,
-) -> dict[tuple[int, ...], Text]:
-    """Write every number into a cell of its own, slice by slice, frame the marked ones, and return texts by place."""
-    volume = np.array(array, ndmin=3)
-    depth, rows, columns = volume.shape
-    part.suptitle(f"{name}, slice by slice" if array.ndim == 3 else name, fontsize="medium", weight="bold")
-    slices = part.subplots(1, depth, squeeze=False)[0]
-    for number, axes in enumerate(slices):
-        axes.axis("off")
-        axes.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.45, -0.55), aspect="equal")
-        if array.ndim == 3:
-            axes.set_title(f"depth {number}", loc="center", weight="normal", fontsize="small")
-    texts = {}
-    size = "small" if max(len(_number(value)) for value in array.flat) < 5 else "x-small"
-    for (number, row, column), value in np.ndenumerate(volume):
-        place = (number, row, column)[3 - array.ndim :]
-        axes, words = slices[number], _number(value).strip("()")
-        face, ink = (_PADDING, "#777777") if is_padding is not None and is_padding[place] else (_PALE, "black")
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white"))
-        if place in marked:
-            corner = column - 0.44, row - 0.44
-            axes.add_patch(Rectangle(corner, 0.88, 0.88, fill=False, edgecolor=marked[place], linewidth=2.2, zorder=3))
-        weight = "bold" if place in marked else "normal"
-        texts[place] = axes.text(column, row, words, ha="center", va="center", size=size, color=ink, weight=weight)
-    return texts
+def _finish(picture: Picture, axes: Axes, caption: str, size: int) -> None:
+    """Give all cells or dots one size, in a picture no wider than a page, and write the caption beneath."""
+    box, left = axes.dataLim.padded(0.05), 0.85 if len(axes.get_yticks()) else 0.1
+    inches = min(0.45, (6.9 - left) / box.width)
+    about = len(caption) // (1 + len(caption) // int(12.5 * (left + inches * box.width)))  # so lines are equally long
+    lines = textwrap.wrap(caption, about + 5, break_on_hyphens=False)
+    corner, inside = np.array([(left, 0.1 + 0.2 * len(lines)), (inches * box.width, inches * box.height)])
+    page = corner + inside + np.array([0.1, 0.35 if len(axes.get_xticks()) else 0.05])
+    picture.set_size_inches(page)
+    picture.text(0.5, 0.05 / page[1], "\n".join(lines), fontsize=10, horizontalalignment="center")
+    axes.set_position((*corner / page, *inside / page))
+    axes.set(frame_on=False, xlim=(box.x0, box.x1), ylim=(box.y1, box.y0))
+    axes.grid(visible=False)
+    axes.tick_params(length=0, pad=6, labelbottom=False, labeltop=True)
+    points = min(11, inches * min(size, 92 / max(len(text.get_text()) for text in axes.texts)))
+    for text in axes.texts:
+        text.set(fontsize=points, ha="center", va="center")
+
+
+def _factor(number: str) -> str:
+    return f"({number})" if number.startswith("-") else number

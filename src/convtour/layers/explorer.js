@@ -1,4 +1,4 @@
-// Draws every explorer on the page that is not drawn yet; explorer.py wraps this in a function and adds the numbers.
+// What the explorers share. explorer.py puts this and one explorer's own script into a function, and adds the numbers.
 // A setting is [input size n, kernel size k, strides s, dilation rate d, padding].
 
 // One axis: how far the kernel reaches, the padding on both sides, and the length of the output.
@@ -27,25 +27,29 @@ function convolve({ rank, input, kernels }, setting) {
   let refusal = "";
   if (s > 1 && d > 1) refusal = `strides=${s} and dilation_rate=${d} are both above 1.`;
   else if (across.size < 1) refusal = `the kernel spans ${across.span} positions, the input has only ${n}.`;
+  const sum = (terms) => rounded(terms.reduce((total, { weight, value }) => total + weight * value, 0));
   const output = refusal
     ? []
-    : Array.from({ length: down.size }, (_, r) =>
-        Array.from({ length: across.size }, (_, c) => taps(r, c).reduce((sum, t) => sum + t.weight * t.value, 0)),
-      );
+    : Array.from({ length: down.size }, (_, r) => Array.from({ length: across.size }, (_, c) => sum(taps(r, c))));
   return { across, down, rows, taps, refusal, output };
 }
 
-// Whether Keras's answer (rows of numbers, or the number of its refusal) is what was worked out here.
-function verdict(answer, { refusal, output }) {
-  const refused = !Array.isArray(answer);
-  if (refused) return refusal ? "✓ Refused here, too." : "✗ Not refused here.";
-  if (JSON.stringify(answer) !== JSON.stringify(output)) return "✗ Not what was worked out here.";
-  const count = output.flat().length;
-  return count > 1 ? `✓ All ${count} numbers are equal to those worked out here.` : "✓ Equal to what was worked out here.";
+// Tenths are no binary fractions: this takes away what they leave behind in a sum.
+const rounded = (number) => Math.round(number * 1e6) / 1e6;
+
+// A number to read: a minus sign, three decimals at most.
+const said = (number) => `${Math.round(number * 1e3) / 1e3}`.replace("-", "−");
+
+// A weighted sum, written out.
+function equation(taps) {
+  const sign = (weight, at) => (weight < 0 ? (at ? "− " : "−") : at ? "+ " : "");
+  return taps
+    .map(({ weight, value }, at) => `<span class="term">${sign(weight, at)}${said(Math.abs(weight))}·${value}</span>`)
+    .join(" ");
 }
 
 const STYLE = `
-  :host { display: block; container-type: inline-size; color-scheme: light dark; max-width: 64rem; }
+  :host { display: block; container-type: inline-size; max-width: 64rem; }
   * { box-sizing: border-box; }
   .all {
     --bg: var(--jp-layout-color0, var(--color-background-primary, Canvas));
@@ -54,51 +58,43 @@ const STYLE = `
     background: var(--bg); color: var(--fg); accent-color: var(--blue); padding: 8px;
     font: 15px/1.5 system-ui, sans-serif;
   }
-  .controls, .grids { display: flex; flex-wrap: wrap; gap: 8px 24px; align-items: flex-start; }
-  label { flex: 1 1 112px; }
+  .controls, .row { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: flex-start; }
+  .row { align-items: baseline; justify-content: space-between; margin: 8px 0; }
+  label { flex: 1 1 92px; min-width: 0; white-space: nowrap; }
   input, select { display: block; width: 100%; height: 28px; margin: 0; }
-  select, button {
+  [type="range"] {
+    appearance: none; background: linear-gradient(var(--line), var(--line)) center / 100% 4px no-repeat;
+  }
+  ::-webkit-slider-thumb { appearance: none; width: 16px; height: 16px; border-radius: 8px; background: var(--blue); }
+  ::-moz-range-thumb { width: 16px; height: 16px; border: 0; border-radius: 8px; background: var(--blue); }
+  select, button, input[type="number"] {
     font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--line); border-radius: 4px;
   }
-  .steps button { padding: 4px 12px; cursor: pointer; }
+  .steps { white-space: nowrap; }
+  .steps button { padding: 4px 8px; cursor: pointer; }
   :focus-visible { outline: 3px solid var(--fg); outline-offset: 2px; }
-  p { margin: 8px 0; }
-  code { font: 14px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+  p { margin: 4px 0; }
+  code { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
   small { font-size: 13px; }
   table { border-collapse: separate; border-spacing: 2px; }
   caption { text-align: left; font-weight: bold; width: 0; white-space: nowrap; }
-  .grids > div { min-width: 160px; }
-  .output { margin-top: 8px; }
   td {
-    --cell: min(38px, (100cqi - 20px) / var(--columns) - 2px);
-    width: var(--cell); height: var(--cell); padding: 0; text-align: center; border: 1px solid var(--line);
+    --cell: min(var(--largest, 38px), (var(--room, 100cqi)) / var(--columns) - 2px, 300px / var(--rows) - 2px);
+    width: var(--cell); min-width: var(--cell); height: var(--cell);
+    padding: 0; border: 1px solid var(--line); text-align: center;
     font-size: max(11px, var(--cell) * .42); line-height: 1; font-variant-numeric: tabular-nums;
   }
   td small { display: block; font-size: max(9px, var(--cell) * .3); }
-  .padding { border-style: dashed; }
-  .between {
-    --stripe: color-mix(in srgb, var(--blue) 40%, var(--bg));
-    background: repeating-linear-gradient(45deg, transparent 0 4px, var(--stripe) 4px 6px);
-  }
   .tap {
     border: clamp(2px, var(--cell) * .08, 3px) solid var(--blue);
     background: color-mix(in srgb, var(--blue) 22%, var(--bg));
   }
-  .tap.padding { border-style: dashed; }
-  td button {
-    width: 100%; height: 100%; padding: 0; border: 0; border-radius: 0; cursor: pointer;
-    font-size: max(11px, var(--cell) * .36);
-  }
-  .current { border: 4px double var(--vermilion); }
-  .current button { font-weight: bold; background: color-mix(in srgb, var(--vermilion) 20%, var(--bg)); }
   .term { white-space: nowrap; }
-  .said { border-left: 4px solid var(--line); padding-left: 8px; min-height: 9em; }
-  @container (max-width: 500px) { .said { min-height: 15em; } }
 `;
 
 // The columns from left to right of the rows from top to bottom, the ends left out; cell(row, column) makes a <td>.
 function table(caption, [top, bottom], [left, right], cell) {
-  let html = `<table style="--columns: ${right - left}"><caption>${caption}</caption>`;
+  let html = `<table style="--rows: ${bottom - top}; --columns: ${right - left}"><caption>${caption}</caption>`;
   for (let row = top; row < bottom; row++) {
     html += "<tr>";
     for (let column = left; column < right; column++) html += cell(row, column);
@@ -107,130 +103,12 @@ function table(caption, [top, bottom], [left, right], cell) {
   return `${html}</table>`;
 }
 
-function start(host) {
+const optionsOf = (names) => names.map((name) => `<option>${name}</option>`).join("");
+
+// Puts the explorer in the place of the plain page, which is hidden from here on. Returns its numbers and its root.
+function mount(host, style, html) {
   const data = JSON.parse(host.querySelector('script[type="application/json"]').textContent);
-  const grid = data.rank === 2;
-  const names = Object.keys(data.options);
-  const first = { input_size: 6, kernel_size: 3 };
-  const control = (name) => {
-    const options = data.options[name];
-    const [least, most, value] = [options[0], options.at(-1), first[name] ?? options[0]];
-    const field =
-      name === "padding"
-        ? `<select name="${name}">${options.map((option) => `<option>${option}</option>`).join("")}</select>`
-        : `<input type="range" name="${name}" min="${least}" max="${most}" value="${value}">`;
-    return `<label>${name.replace("_", " ")} <b></b>${field}</label>`;
-  };
-  const root = host.attachShadow({ mode: "open" }); // from here on the plain table is hidden
-  root.innerHTML = `<style>${STYLE}</style><div class="all">
-    <div class="controls" role="group" aria-label="settings of the layer">${names.map(control).join("")}</div>
-    <p><code></code></p>
-    <div class="said">
-      <p class="size"></p>
-      <div aria-live="polite" aria-atomic="true"><p class="ours"></p><p class="keras"></p></div>
-    </div>
-    <p class="steps"><button>← previous</button> <button>next →</button>
-      <small>or click a number of the output, or use the arrow keys there</small></p>
-    <div class="grids"><div class="input"></div><div><div class="kernel"></div><div class="output"></div></div></div>
-  </div>`;
-  const part = (selector) => root.querySelector(selector);
-  const fields = names.map((name) => part(`[name=${name}]`));
-  let current = 0; // the output cell, counted row by row
-  let [columns, count] = [0, 0]; // of the output that is shown
-
-  function draw() {
-    const setting = fields.map((field) => (field.type === "range" ? Number(field.value) : field.value));
-    const worked = convolve(data, setting);
-    [columns, count] = [worked.across.size, worked.output.flat().length];
-    current = Math.min(current, Math.max(count - 1, 0));
-    const [r, c] = [Math.floor(current / columns), current % columns];
-    const taps = worked.refusal ? [] : worked.taps(r, c);
-    drawGrids(setting, worked, taps, r, c);
-    write(setting, worked, taps, r, c);
-  }
-
-  const sized = (rows, columns) => (grid ? `${rows}×${columns}` : `of length ${columns}`);
-  const name = (row, column) => (grid ? `output[${row}, ${column}]` : `output[${column}]`);
-
-  function drawGrids([n, k], { across, down, rows, refusal, output }, taps, r, c) {
-    const [begin, end] = [taps[0], taps.at(-1)];
-    const padded = [[-down.before, rows + down.after], [-across.before, n + across.after]];
-    const sides = grid ? ["above and left", "below and right"] : ["before", "after"];
-    const kernel = data.kernels[k];
-    const hadFocus = part(".output").contains(root.activeElement);
-    part(".input").innerHTML = table(`Input ${sized(n, n)}`, ...padded, (row, column) => {
-      const inside = row >= 0 && row < rows && column >= 0 && column < n;
-      const tap = taps.find((tap) => tap.row === row && tap.column === column);
-      const reached = begin && row >= begin.row && row <= end.row && column >= begin.column && column <= end.column;
-      const kind = (inside ? "" : "padding ") + (tap ? "tap" : reached ? "between" : "");
-      const weight = tap ? `<small>·${tap.weight}</small>` : "";
-      return `<td class="${kind}">${inside ? data.input[row][column] : 0}${weight}</td>`;
-    });
-    part(".input").innerHTML += across.before + across.after
-      ? `<small>padding (dashed): ${across.before} ${sides[0]}, ${across.after} ${sides[1]}</small>`
-      : "<small>no padding</small>";
-    part(".kernel").innerHTML = table(`Kernel ${sized(k, k)}`, [0, kernel.length], [0, k], (row, column) =>
-      `<td class="tap">${kernel[row][column]}</td>`);
-    part(".output").innerHTML = refusal
-      ? "<b>No output</b>"
-      : table(`Output ${sized(output.length, columns)}`, [0, output.length], [0, columns], (row, column) => {
-          const [here, value] = [row === r && column === c, output[row][column]];
-          const state = here ? 'tabindex="0" aria-current="true"' : 'tabindex="-1"';
-          const button = `<button ${state} aria-label="${name(row, column)} = ${value}">${value}</button>`;
-          return `<td class="${here ? "current" : ""}">${button}</td>`;
-        });
-    if (hadFocus) part(".current button")?.focus();
-  }
-
-  function write(setting, worked, taps, r, c) {
-    const [n, k, s, d, padding] = setting;
-    const { across, refusal, output } = worked;
-    const positions = across.before + n + across.after;
-    const terms = taps.map((tap) => `<span class="term">${tap.weight}·${tap.value}</span>`).join(" + ");
-    const answer = data.answers[setting.join()];
-    const said = Array.isArray(answer)
-      ? `Keras says: output ${sized(answer.length, answer[0].length)}, this number ${answer[r]?.[c]}.`
-      : `Keras refuses: ${data.refusals[answer]}`;
-    for (const field of fields)
-      if (field.type === "range") field.closest("label").querySelector("b").textContent = field.value;
-    part("code").textContent =
-      `keras.layers.Conv${data.rank}D(1, ${k}, strides=${s}, dilation_rate=${d}, padding="${padding}", use_bias=False)`;
-    part(".size").innerHTML =
-      `The kernel spans ${d}·(${k} − 1) + 1 = ${across.span}. ` +
-      `With padding the input has ${across.before} + ${n} + ${across.after} = ${positions} positions` +
-      `${grid ? " along each axis" : ""}.`;
-    if (!refusal)
-      part(".size").innerHTML +=
-        ` Output size: <span class="term">⌊(${positions} − ${across.span}) / ${s}⌋ + 1 = <b>${columns}</b></span>.`;
-    part(".ours").innerHTML = refusal
-      ? `<b>No output:</b> ${refusal}`
-      : `${name(r, c)} = ${terms} = <b>${output[r][c]}</b>`;
-    part(".keras").textContent = `${said} ${verdict(answer, worked)}`;
-  }
-
-  // Steps through the output; after its end comes its beginning.
-  function step(by) {
-    if (!count) return;
-    current = (current + by + count) % count;
-    draw();
-  }
-
-  part(".controls").addEventListener("input", draw);
-  const [previous, next] = root.querySelectorAll(".steps button");
-  previous.addEventListener("click", () => step(-1));
-  next.addEventListener("click", () => step(1));
-  part(".output").addEventListener("click", (event) => {
-    const clicked = [...root.querySelectorAll(".output button")].indexOf(event.target);
-    if (clicked >= 0) step(clicked - current);
-  });
-  part(".output").addEventListener("keydown", (event) => {
-    const row = grid ? columns : 0;
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    step(by);
-  });
-  draw();
+  const root = host.attachShadow({ mode: "open" });
+  root.innerHTML = `<style>${STYLE}${style}</style><div class="all">${html(data)}</div>`;
+  return [data, root];
 }
-
-for (const host of document.querySelectorAll(".convtour-explorer")) if (!host.shadowRoot) start(host);

@@ -1,7 +1,8 @@
 """A picture of convolution to play with: every setting, every output cell, and Keras's own answer beside it.
 
-What a notebook stores is one piece of HTML with its numbers and a small script (``explorer.js``): it needs neither a
-kernel nor a network, and its bytes are the same every time. Without the script it shows a plain table.
+What a notebook stores is one piece of HTML with its numbers and a small script (``convolution_explorer.js``, after what
+all explorers share, ``explorer.js``): it needs neither a kernel nor a network, and its bytes are the same every time.
+Without the script it shows a plain table.
 """
 
 from collections.abc import Iterable
@@ -40,6 +41,20 @@ and dilation rate d; a letter is a refusal, explained below.</p>
 </tbody>
 </table>
 {notes}"""
+
+
+def page(kind: str, fallback: str, data: object) -> str:
+    """Return an explorer as one piece of HTML: what is read without its script, its numbers, and its script."""
+    scripts = [Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("explorer", kind)]
+    embedded = json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
+    # Jupyter's own shortcuts (arrow keys, "dd" to delete a cell) stay quiet while a control has the focus.
+    return (
+        f'<div class="convtour-{kind}" data-lm-suppress-shortcuts="true">\n{fallback}\n'
+        f'<script type="application/json">{embedded}</script>\n'
+        f"<script>(() => {{\n{''.join(scripts)}"
+        f'for (const host of document.querySelectorAll(".convtour-{kind}")) if (!host.shadowRoot) start(host);\n'
+        "})();</script>\n</div>"
+    )
 
 
 class Setting(NamedTuple):
@@ -93,27 +108,21 @@ class Explorer:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """What Jupyter displays: the picture with its script, and what it holds as plain text."""
-        script = Path(__file__).with_name("explorer.js").read_text(encoding="utf-8")
-        # Jupyter's own shortcuts (arrow keys, "dd" to delete a cell) stay quiet while a control has the focus.
-        html = (
-            f'<div class="convtour-explorer" data-lm-suppress-shortcuts="true">\n{self._fallback()}\n'
-            f'<script type="application/json">{self._data()}</script>\n'
-            f"<script>(() => {{\n{script}}})();</script>\n</div>"
-        )
+        html = page("convolution_explorer", self._fallback(), self._data())
         return {"text/html": html, "text/plain": self.description}
 
     def _refusals(self) -> list[str]:
         """The different refusals, in the order in which they occur."""
         return list(dict.fromkeys(answer for answer in self.answers.values() if isinstance(answer, str)))
 
-    def _data(self) -> str:
-        """The numbers that the script draws, as JSON: a line is a grid of one row, a refusal is its number."""
+    def _data(self) -> dict[str, Any]:
+        """The numbers that the script draws: a line is a grid of one row, a refusal is its number."""
         refusals = self._refusals()
 
         def embedded(answer: _Whole | str) -> Any:
             return refusals.index(answer) if isinstance(answer, str) else np.atleast_2d(answer).tolist()
 
-        data = {
+        return {
             "rank": self.rank,
             "input": embedded(_INPUTS[self.rank]),
             "kernels": {size: embedded(_kernel(self.rank, size)) for size in _KERNELS},
@@ -121,7 +130,6 @@ class Explorer:
             "refusals": refusals,
             "answers": {",".join(map(str, setting)): embedded(answer) for setting, answer in self.answers.items()},
         }
-        return json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")
 
     def _fallback(self) -> str:
         """What is read where no script runs: a row for each padding, input and kernel."""
@@ -151,6 +159,8 @@ def explore_convolution(rank: int = 2) -> Explorer:
     picture shows the padded input, the taps of the kernel on it, the sum written out, and what Keras says. All numbers
     are whole, so that everything can be checked by eye. Keras is asked now, once for each setting; afterwards the
     picture needs no kernel.
+
+    Taught in notebook ``02_every_option``.
 
     Parameters
     ----------

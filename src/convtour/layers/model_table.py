@@ -106,6 +106,8 @@ class ModelTable:
 def model_table(model: "keras.Model") -> ModelTable:
     """Tabulate a Keras model layer by layer: output shape, parameters, multiply-adds, receptive field.
 
+    Taught in notebook ``02_every_option``.
+
     Parameters
     ----------
     model : keras.Model

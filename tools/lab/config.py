@@ -1,0 +1,40 @@
+"""How JupyterLab opens the tour: at its first page, without asking anybody for news, leaving Git no more than outputs.
+
+It is given to ``jupyter lab --config=``. The repository's root is served, so that links out of the notebooks work; the
+notebooks are trusted, so that interactive pictures work before they are run; what is saved gets the stored metadata,
+which would else tell the version of Python.
+"""
+
+from pathlib import Path
+import sys
+from typing import Any
+import warnings
+
+import nbformat
+from nbformat.sign import NotebookNotary
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from store_notebooks import KEPT, METADATA  # noqa: E402
+
+
+def keep_metadata(model: dict[str, Any], path: str, **kwargs: Any) -> None:
+    """Before a notebook of the tour is saved: put its metadata back as they are stored."""
+    if model["type"] == "notebook" and path.strip("/").startswith("notebooks/"):
+        known = model["content"]["metadata"].get("convtour")
+        model["content"]["metadata"] = METADATA | ({"convtour": known} if known else {})
+        for cell in model["content"]["cells"]:
+            cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key in KEPT}
+
+
+for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+    NotebookNotary().sign(nbformat.read(notebook, as_version=4))
+
+warnings.filterwarnings("ignore", "Overriding existing pre_save_hook")  # JupyterLab reads this file twice
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+c.ServerApp.root_dir = str(ROOT)
+c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
+c.LabApp.app_settings_dir = str(Path(__file__).parent)
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.ContentsManager.pre_save_hook = keep_metadata
