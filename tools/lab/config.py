@@ -23,8 +23,12 @@ def keep_metadata(model: dict[str, Any], path: str, **kwargs: Any) -> None:
     if model["type"] == "notebook" and path.strip("/").startswith("notebooks/"):
         known = model["content"]["metadata"].get("convtour")
         model["content"]["metadata"] = METADATA | ({"convtour": known} if known else {})
+        stored = ROOT / path.strip("/")
+        cells = nbformat.read(stored, as_version=4).cells if stored.exists() else []
+        known_cells = {cell.id: dict(cell.metadata) for cell in cells}
         for cell in model["content"]["cells"]:
-            cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key in KEPT}
+            kept = {key: value for key, value in cell["metadata"].items() if key in KEPT}
+            cell["metadata"] = known_cells.get(cell.get("id"), kept)
 
 
 for notebook in (ROOT / "notebooks").glob("*.ipynb"):
