@@ -39,6 +39,8 @@ def plot_convolution(
 ) -> Picture:
     """Draw one step of a convolution: the window on the padded input, the kernel, the output, and the sum written out.
 
+    Taught in notebook ``01_convolution_by_hand``.
+
     Parameters
     ----------
     inputs, kernel : array-like
@@ -103,6 +105,8 @@ def plot_convolution(
 def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: int = -1) -> Picture:
     """Draw which positions each output position reads, through one layer or a stack of them.
 
+    Taught in notebook ``01_convolution_by_hand``.
+
     Parameters
     ----------
     length : int
@@ -144,6 +148,8 @@ def plot_connections(length: int, layers: Sequence[Mapping[str, Any]], *, at: in
 def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 1, dilation_rate: int = 1) -> Picture:
     """Draw which inputs each output reads with padding valid, same and causal, one above the other.
 
+    Taught in notebook ``02_every_option``.
+
     Parameters
     ----------
     length, kernel_size, strides, dilation_rate : int
@@ -172,6 +178,8 @@ def plot_paddings(length: int, kernel_size: int, *, at: int = 0, strides: int = 
 
 def plot_groups(in_channels: int, filters: int, groups: int) -> Picture:
     """Draw which input channels each output channel reads.
+
+    Taught in notebook ``02_every_option``.
 
     Parameters
     ----------
