@@ -267,6 +267,25 @@ def test_what_another_thread_draws_does_not_change_the_weights() -> None:
                 np.testing.assert_array_equal(ours, theirs)
 
 
+def test_what_a_module_draws_as_it_is_imported_does_not_change_the_weights(
+    bumps: Bumps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module of a model function is imported when the function is unpickled, once in each worker."""
+    part = Part(0, 0, 1, np.arange(60), np.arange(60, 90), None)
+    whole = job(forgetful, epochs=1)
+    undisturbed = train(part, whole, *bumps)
+
+    def draw_and_load(name: bytes) -> Any:
+        random.random(), keras.layers.Dense(3)
+        return FUNCTIONS[name]
+
+    monkeypatch.setattr(training, "_kept", training._Kept())
+    monkeypatch.setattr(cloudpickle, "loads", draw_and_load)
+    logs, _, probabilities = train(part, whole, *bumps)
+    assert logs == undisturbed[0]
+    np.testing.assert_array_equal(probabilities, undisturbed[2])
+
+
 def test_the_random_numbers_of_the_caller_are_left_as_they_were() -> None:
     random.seed(3)
     with own_random(7):

@@ -46,7 +46,9 @@ def train(part: Part, job: Job, x: Array, y: Array) -> tuple[list[dict[str, floa
         keras.config.set_image_data_format(job.image_data_format)
         keras.config.set_dtype_policy(job.dtype_policy)
         if part.variables is None or _kept.job != job or part.fold not in _kept.folds:
-            new = cloudpickle.loads(job.model_fn)(job.input_shape, job.num_classes)
+            model_fn = cloudpickle.loads(job.model_fn)
+            keras.utils.set_random_seed(job.seed + part.fold)  # a module that this imported may have drawn numbers
+            new = model_fn(job.input_shape, job.num_classes)
             make_variables(new, x, y)
             _take(new, part.fold, job)
         if part.variables is not None:
