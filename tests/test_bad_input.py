@@ -28,6 +28,7 @@ STRUCTURED = np.zeros((1, 9, 2), [("red", "u1"), ("green", "u1")])
 INPUTS, KERNEL = np.ones((1, 9, 2)), np.ones((3, 2, 4))
 X, Y = np.zeros((12, 8, 1), "float32"), np.eye(2)[np.arange(12) % 2]
 HISTORY = SimpleNamespace(history={name: [0.5, 0.6] for name in ("loss", "val_loss", "accuracy", "val_accuracy")})
+COMPARISON = tour.compare_models([0.5, 0.6], [0.5, 0.7])
 NO_INPUT = keras.Sequential([keras.layers.Dense(1)])
 
 
@@ -54,6 +55,11 @@ def branched() -> keras.Model:
     return keras.Model(inputs, keras.layers.Add()([inputs, keras.layers.ReLU()(inputs)]))
 
 
+EVEN = [[0.5, 0.5], [0.5, 0.5]]
+PIXELS, OF_PIXELS = np.ones((4, 5, 1)), not_compiled((4, 5, 1), 2)
+DIGITS = tour.define_model()
+PASSES_ON = keras.Sequential([keras.Input((4, 5, 1)), keras.layers.ReLU()])
+
 Case = tuple[str, Callable[[], object], str]
 TABLE: dict[str, list[Case]] = {
     "load_dataset": [
@@ -76,6 +82,17 @@ TABLE: dict[str, list[Case]] = {
         ("floats", lambda: tour.prep_pixels([1], [0.5]), "test"),
         ("times", lambda: tour.prep_pixels(np.zeros(2, "m8[s]"), [1]), "train"),
         ("negative numbers", lambda: tour.prep_pixels([1], [-1]), "test"),
+    ],
+    "prepare_digit": [
+        ("no such file", lambda: tour.prepare_digit("absent.png"), "picture"),
+        ("a folder", lambda: tour.prepare_digit(FOLDER.name), "picture"),
+        ("None", lambda: tour.prepare_digit(None), "picture"),
+        ("NaN", lambda: tour.prepare_digit(np.full((9, 9), np.nan)), "picture"),
+        ("floats to 255", lambda: tour.prepare_digit(np.full((9, 9), 255.0)), "picture"),
+        ("long integers", lambda: tour.prepare_digit(np.zeros((9, 9), int)), "picture"),
+        ("a batch", lambda: tour.prepare_digit(np.zeros((1, 28, 28, 1), "uint8")), "picture"),
+        ("no pixels", lambda: tour.prepare_digit(np.zeros((0, 9), "uint8")), "picture"),
+        ("a blank page", lambda: tour.prepare_digit(np.zeros((28, 28), "uint8")), "picture"),
     ],
     "define_model": [
         ("a number", lambda: tour.define_model(28), "input_shape"),
@@ -379,6 +396,99 @@ TABLE: dict[str, list[Case]] = {
         ("NaN", lambda: tour.plot_histogram([1], {"ours": np.nan}), "marked"),
         ("infinite", lambda: tour.plot_histogram([1], {"ours": np.inf}), "marked"),
         ("infinite", lambda: tour.plot_histogram([1], {}, tolerance=np.inf), "tolerance"),
+    ],
+    "compare_models": [
+        ("strings", lambda: tour.compare_models(["a", "b"], [0.5, 0.5]), "baseline"),
+        ("None", lambda: tour.compare_models([0.5, 0.5], None), "candidate"),
+        ("percent", lambda: tour.compare_models([98.0, 98.5], [0.5, 0.5]), "baseline"),
+        ("NaN", lambda: tour.compare_models([0.5, 0.5], [0.5, np.nan]), "candidate"),
+        ("one fold", lambda: tour.compare_models([0.5], [0.5]), "baseline"),
+        ("rows of different lengths", lambda: tour.compare_models(RAGGED, [0.5, 0.5]), "baseline"),
+        ("other folds", lambda: tour.compare_models([0.5, 0.5], [0.5, 0.5, 0.5]), "candidate"),
+        ("mixed kinds", lambda: tour.compare_models([0.5, 0.5], tour.CrossValidation((), 0)), "candidate"),
+        ("no folds", lambda: tour.compare_models(*2 * [tour.CrossValidation((), 0)]), "baseline"),
+        ("negative", lambda: tour.compare_models([0.5, 0.6], [0.5, 0.5], test_to_train=-1), "test_to_train"),
+        ("NaN", lambda: tour.compare_models([0.5, 0.6], [0.5, 0.5], test_to_train=np.nan), "test_to_train"),
+        ("a string", lambda: tour.compare_models([0.5, 0.6], [0.5, 0.5], test_to_train="1/4"), "test_to_train"),
+        ("percent", lambda: tour.compare_models([0.5, 0.6], [0.5, 0.5], confidence=95), "confidence"),
+        ("a bool", lambda: tour.compare_models([0.5, 0.6], [0.5, 0.5], confidence=True), "confidence"),
+        ("two", lambda: tour.compare_models([0.5, 0.6], [0.5, 0.5], confidence=[0.9, 0.95]), "confidence"),
+    ],
+    "plot_differences": [
+        ("no mapping", lambda: tour.plot_differences([COMPARISON]), "comparisons"),
+        ("one comparison", lambda: tour.plot_differences(COMPARISON), "comparisons"),
+        ("none", lambda: tour.plot_differences({}), "comparisons"),
+        ("scores", lambda: tour.plot_differences({"ours": [0.5, 0.6]}), "comparisons"),
+        ("one number", lambda: tour.plot_differences({"ours": COMPARISON}, tolerance=0.5), "tolerance"),
+        ("three", lambda: tour.plot_differences({"ours": COMPARISON}, tolerance=(1, 1, 1)), "tolerance"),
+        ("nothing", lambda: tour.plot_differences({"ours": COMPARISON}, tolerance=(1, 0)), "tolerance"),
+    ],
+    "plot_confusion": [
+        ("letters", lambda: tour.plot_confusion([0, 1], [["a", "b"]] * 2), "probabilities"),
+        ("rows of different lengths", lambda: tour.plot_confusion([0, 1], RAGGED), "probabilities"),
+        ("a column of a sigmoid", lambda: tour.plot_confusion([0, 1], [[0.3], [0.8]]), "probabilities"),
+        ("no samples", lambda: tour.plot_confusion([], np.empty((0, 2))), "probabilities"),
+        ("NaN", lambda: tour.plot_confusion([0], NAN), "probabilities"),
+        ("logits", lambda: tour.plot_confusion([0], [[3.0, -1.0]]), "probabilities"),
+        ("answers in place of probabilities", lambda: tour.plot_confusion([0, 1], [0, 1]), "probabilities"),
+        ("too few labels", lambda: tour.plot_confusion([0], EVEN), "y_true"),
+        ("one-hot labels of other classes", lambda: tour.plot_confusion(np.eye(3)[[0, 1]], EVEN), "y_true"),
+        ("labels that are not one-hot", lambda: tour.plot_confusion([[1, 1], [0, 1]], EVEN), "y_true"),
+        ("a class beyond the last", lambda: tour.plot_confusion([0, 2], EVEN), "y_true"),
+        ("a negative class", lambda: tour.plot_confusion([0, -1], EVEN), "y_true"),
+        ("floats for labels", lambda: tour.plot_confusion([0.0, 1.0], EVEN), "y_true"),
+        ("names for labels", lambda: tour.plot_confusion(["cat", "dog"], EVEN), "y_true"),
+        ("too few names", lambda: tour.plot_confusion([0, 1], EVEN, class_names=["cat"]), "class_names"),
+        ("a number for names", lambda: tour.plot_confusion([0, 1], EVEN, class_names=2), "class_names"),
+        ("too many classes", lambda: tour.plot_confusion([0], np.eye(31)[:1]), "classes"),
+        ("a negative tolerance", lambda: tour.plot_confusion([0, 1], EVEN, tolerance=-1), "tolerance"),
+    ],
+    "plot_reliability": [
+        ("None", lambda: tour.plot_reliability([0, 1], None), "probabilities"),
+        ("logits", lambda: tour.plot_reliability([0], [[3.0, -1.0]]), "probabilities"),
+        ("too few labels", lambda: tour.plot_reliability([0], EVEN), "y_true"),
+        ("one bin", lambda: tour.plot_reliability([0, 1], EVEN, bins=1), "bins"),
+        ("many bins", lambda: tour.plot_reliability([0, 1], EVEN, bins=51), "bins"),
+        ("half a bin", lambda: tour.plot_reliability([0, 1], EVEN, bins=2.5), "bins"),
+        ("two tolerances", lambda: tour.plot_reliability([0, 1], EVEN, tolerance=(1, 2)), "tolerance"),
+    ],
+    "occlusion_map": [
+        ("no model", lambda: tour.occlusion_map("model", PIXELS), "model"),
+        ("a layer", lambda: tour.occlusion_map(keras.layers.Dense(2), PIXELS), "model"),
+        ("a model that is not built", lambda: tour.occlusion_map(NO_INPUT, PIXELS), "model"),
+        ("a model of signals", lambda: tour.occlusion_map(not_compiled((8, 1), 2), PIXELS), "model"),
+        ("a model without a row of classes", lambda: tour.occlusion_map(PASSES_ON, PIXELS), "model"),
+        ("letters", lambda: tour.occlusion_map(OF_PIXELS, LETTERS), "image"),
+        ("NaN", lambda: tour.occlusion_map(OF_PIXELS, PIXELS * np.nan), "image"),
+        ("a batch", lambda: tour.occlusion_map(OF_PIXELS, PIXELS[None]), "image"),
+        ("no channels", lambda: tour.occlusion_map(OF_PIXELS, PIXELS[..., 0]), "image"),
+        ("another size", lambda: tour.occlusion_map(OF_PIXELS, PIXELS[:3]), "image"),
+        ("no patch", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, size=0), "size"),
+        ("a patch larger than the image", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, size=6), "size"),
+        ("half a pixel", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, size=2.5), "size"),
+        ("a class beyond the last", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, label=2), "label"),
+        ("one-hot", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, label=[1, 0]), "label"),
+        ("a colour", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, fill=[0, 0, 0]), "fill"),
+        ("a word", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, fill="black"), "fill"),
+        ("infinite", lambda: tour.occlusion_map(OF_PIXELS, PIXELS, fill=np.inf), "fill"),
+    ],
+    "draw_digit": [
+        ("a string", lambda: tour.draw_digit("model.keras"), "model"),
+        ("a function", lambda: tour.draw_digit(tour.define_model), "model"),
+        ("other images", lambda: tour.draw_digit(OF_PIXELS), "model"),
+        ("two classes", lambda: tour.draw_digit(tour.define_model((28, 28, 1), 2)), "model"),
+        ("not built", lambda: tour.draw_digit(NO_INPUT), "model"),
+        ("logits", lambda: tour.draw_digit(not_compiled((28, 28, 1), 10)), "model"),
+        ("a list", lambda: tour.draw_digit(DIGITS, [np.eye(28)]), "samples"),
+        ("none", lambda: tour.draw_digit(DIGITS, {}), "samples"),
+        ("another shape", lambda: tour.draw_digit(DIGITS, {"a": np.eye(27)}), "samples"),
+        ("beyond 1", lambda: tour.draw_digit(DIGITS, {"a": 2 * np.eye(28)}), "samples"),
+        ("NaN", lambda: tour.draw_digit(DIGITS, {"a": np.nan * np.eye(28)}), "samples"),
+        ("strings", lambda: tour.draw_digit(DIGITS, {"a": "b"}), "samples"),
+        ("a number", lambda: tour.draw_digit(DIGITS, layer=0), "layer"),
+        ("no such layer", lambda: tour.draw_digit(DIGITS, layer="absent"), "layer"),
+        ("a layer without maps", lambda: tour.draw_digit(DIGITS, layer=DIGITS.layers[-1].name), "layer"),
+        ("a string", lambda: tour.draw_digit(DIGITS, tolerance="3"), "tolerance"),
     ],
 }
 

@@ -106,7 +106,7 @@ def test_in_jupyter_verbose_bar_names_them_in_the_bar_alone(
     monkeypatch.setattr(cross_validation, "notebook_tqdm", Bar)
     scores, _ = evaluate_model(*bumps, n_folds=2, epochs=1, verbose="bar")
     assert capsys.readouterr().out == ""
-    assert Bar.postfixes[-1] == ", ".join(f"fold {n}: {100 * s:.3f}" for n, s in enumerate(scores, 1))
+    assert Bar.postfixes[-1] == f"fold 1: {100 * scores[0]:.1f}, 2: {100 * scores[1]:.1f}"
 
 
 def test_the_progress_bar_can_be_switched_off(bumps: Bumps, monkeypatch: pytest.MonkeyPatch) -> None:

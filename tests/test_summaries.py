@@ -117,8 +117,8 @@ def test_the_words_of_the_learning_curves_say_first_what_one_sees() -> None:
     losses, accuracies = [1.0, 0.4, 0.21, 0.2, 0.25], [0.5, 0.7, 0.8, 0.85, 0.9]
     words = summarize_diagnostics([history(losses, accuracies)]).description
     assert words.startswith(
-        "Validation loss falls until epoch 3 and ends 0.050 above its lowest; validation accuracy rises until epoch 5 "
-        "and ends 0.000 below its highest. Learning curves of 1 fold over 5 epochs. "
+        "Validation loss comes close to its lowest in epoch 3 and ends 0.050 above it; validation accuracy comes close "
+        "to its highest in epoch 5 and ends 0.000 below it. Learning curves of 1 fold over 5 epochs. "
     )
 
 
@@ -140,7 +140,7 @@ def test_curves_within_the_tolerance_agree_and_others_do_not() -> None:
     assert not agree(words(0.08, 0), words(0, 0))
     assert not agree(words(0, 0.8), words(0, 0))
     assert "mean at epoch 1, 2, 3: 53.0, 73.0, 93.0, averaging 73.0, band 2.0 wide, " in words(0, 0)
-    assert "and ends 0.00 (± 0.05) above its lowest; validation accuracy rises until epoch 3 (± 1)" in words(0, 0)
+    assert "ends 0.00 (± 0.05) above it; validation accuracy comes close to its highest in epoch 3 (± 1)" in words(0, 0)
     assert not agree(words(0, 0).replace("epoch 1, 2", "epoch 1, 1"), words(0, 0))
     assert not agree(words(0, 0).replace("of 2 folds", "of 3 folds"), words(0, 0))
 
@@ -216,6 +216,15 @@ def test_the_summary_line_is_the_articles(capsys: pytest.CaptureFixture[str]) ->
 def test_the_summary_line_says_what_it_is_held_to(capsys: pytest.CaptureFixture[str]) -> None:
     summarize_performance(SCORES, tolerance=0.3)
     assert capsys.readouterr().out == "Accuracy: mean=96.60 std=1.62, n=5 (each ± 0.3)\n"
+
+
+def test_a_mean_may_be_held_to_less_than_the_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    words = summarize_performance(SCORES, tolerance=(0.5, 0.2), held_out=400).description
+    assert capsys.readouterr().out == "Accuracy: mean=96.60 std=1.62, n=5 (each ± 0.2)\n"
+    assert "shaded: 94.82 to 98.38 (each ± 0.2). Accuracies in percent, fold by fold: 98.0, 95.0" in words
+    assert words.endswith("box 95.0 to 98.0, median 96.0 (each ± 0.5), mean 96.60 (each ± 0.2).")
+    with pytest.raises(ValueError, match=r"^tolerance=\(0.5,\): expected one number, or two"):
+        summarize_performance(SCORES, tolerance=(0.5,))  # type: ignore[arg-type]
 
 
 def points(picture: Any) -> np.ndarray:

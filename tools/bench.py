@@ -58,7 +58,7 @@ class Way(NamedTuple):
 
 WAYS = {
     "evaluate_model": Way("`evaluate_model`", None, "tensorflow", True, "128"),
-    "loop": Way("the loop of the article, repaired", None, "tensorflow", False, "32"),
+    "loop": Way("the loop of 06", None, "tensorflow", False, "32"),
     "scikeras": Way("scikeras and scikit-learn's `cross_val_score`", "scikeras", "tensorflow", True, "-"),
     "torch": Way("a plain PyTorch loop", "torch", "torch", False, "32"),
     "keras_jax": Way("the same loop, Keras on JAX", "jax", "jax", False, "32"),
@@ -147,8 +147,6 @@ def torch(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers:
 
 def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> dict[str, float]:
     """Milliseconds a training step takes, whole and with parts left out; medians of several rounds in turn."""
-    from convtour.evaluation.state import Part
-    from convtour.evaluation.training import train
     import keras
     from keras import layers
 
@@ -158,7 +156,6 @@ def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, worker
         return model
 
     images, y = x[: 200 * BATCH], keras.utils.to_categorical(labels[: 200 * BATCH])
-    rows = np.arange(len(images))
     flat = np.zeros((len(images), 13 * 13 * 32), "float32")
     start = [keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2)]
     rest = [layers.Flatten(), layers.Dense(100, activation="relu")]
@@ -170,43 +167,15 @@ def profile(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, worker
         "the whole without momentum": (compiled(*start, *rest, momentum=0.0), 100, images),
         "an empty network: one number in, ten out": (compiled(keras.Input((1,))), 100, flat[:, :1]),
     }
-    ours = "a call for many steps, as in evaluate_model"
-    names = list(trained)
-    seconds: dict[str, list[float]] = {name: [] for name in [*names[:2], ours, *names[2:]]}
-    job, variables = a_job(), None
+    seconds: dict[str, list[float]] = {name: [] for name in trained}
     for turn in range(6):  # the first builds the graphs, and does not count
-        begun = time.perf_counter()
-        part = Part(0, turn, turn + 1, rows, rows[:BATCH], variables)
-        _, variables, _ = train(part, job, images, y)
-        seconds[ours] += [time.perf_counter() - begun] * (turn > 0)
         for name, (model, steps, inputs) in trained.items():
             model.steps_per_execution = steps
             begun = time.perf_counter()
             model.fit(inputs, y, batch_size=BATCH, verbose=0)
             seconds[name] += [time.perf_counter() - begun] * (turn > 0)
-    n_steps = -(-len(rows) // BATCH)
+    n_steps = -(-len(images) // BATCH)
     return {name: 1000 * statistics.median(values) / n_steps for name, values in seconds.items()}
-
-
-def a_job() -> Any:
-    """What a worker of `evaluate_model` is told, with Keras's own settings."""
-    import cloudpickle
-    from convtour.evaluation.state import Job
-
-    return Job(
-        model_fn=cloudpickle.dumps(lambda input_shape, num_classes: network()),
-        input_shape=(28, 28, 1),
-        num_classes=10,
-        epochs=100,  # more than are run: a fold that ends is evaluated once more
-        batch_size=BATCH,
-        seed=1,
-        backend="tensorflow",
-        floatx="float32",
-        epsilon=1e-7,
-        image_data_format="channels_last",
-        dtype_policy="float32",
-        caller=None,
-    )
 
 
 def speeds(x: np.ndarray, labels: np.ndarray, n_folds: int, epochs: int, workers: int) -> dict[str, float]:
@@ -605,6 +574,9 @@ Times include starting Python, importing and reading the data. CPU time and memo
 The ratio is to `evaluate_model` in the same round; all are medians, and where there were several rounds, with minimum
 and maximum in brackets.
 
+**The loop of 06** is the one that [notebook 06](../../notebooks/06_mnist_baseline.ipynb) writes by hand, with more
+epochs and a validation after each. Its random numbers are its own, as are those of all other ways.
+
 **Folds in parallel.** `evaluate_model` and scikeras train several folds at once, each in a process of its own. The
 other ways train one fold after the other, and use the cores for the parts of a step.
 
@@ -724,7 +696,7 @@ def spread(values: list[float], form: str) -> str:
 
 
 def draw_times(results: dict[str, Any]) -> Any:
-    """A bar for each way, the fastest first: how many times as long as evaluate_model; a dot for each round."""
+    """A bar for each way, the fastest first: how many times as long as evaluate_model; dots for several rounds."""
     from convtour.picture import BLUE, VERMILION, styled
 
     if not (runs := results["peers"] or results["full"]):
@@ -739,12 +711,14 @@ def draw_times(results: dict[str, Any]) -> Any:
         axes = picture.subplots()
         bars = axes.barh(names, medians, color=BLUE, height=0.6)
         axes.bar_label(bars, fmt="%.2f", padding=6)
-        for row, way in enumerate(order):
-            axes.plot(times[way], [row] * len(times[way]), "o", color=VERMILION, markersize=4)
+        if (rounds := len(times["evaluate_model"])) > 1:
+            for row, way in enumerate(order):
+                label = "each round" if row == 0 else None
+                axes.plot(times[way], [row] * len(times[way]), "o", color=VERMILION, markersize=4, label=label)
+            axes.legend()
         axes.invert_yaxis()
-        axes.set(xlabel="times as long as evaluate_model", xlim=(0, 1.12 * max(map(max, times.values()))))
+        axes.set(xlabel="times as long as evaluate_model", xlim=(0, 1.15 * max(map(max, times.values()))))
     drawn = "; ".join(f"{name} {bar.get_width():.2f}" for name, bar in zip(names, bars, strict=True))
-    rounds = len(times["evaluate_model"])
     of = f"medians of {rounds} rounds" if rounds > 1 else "one round"
     picture.description = f"Bars: times as multiples of evaluate_model's, {of}: {drawn}."
     return picture
@@ -761,16 +735,19 @@ def draw_workers(results: dict[str, Any]) -> Any:
     with styled(figsize=(6, 3)) as picture:
         axes = picture.subplots()
         axes.plot(workers, [run["seconds"] for run in runs], "o-", color=BLUE, label="measured")
-        shared = [runs[0]["seconds"] / number for number in workers]
-        axes.plot(workers, shared, "s--", color=VERMILION, label="if all of it could be shared")
+        cores = int(results["setting"]["CPUs"])  # more workers than cores share nothing more
+        alone = runs[0]["seconds"] * workers[0]
+        shared = {number: alone / number for number in workers if number <= cores}
+        axes.plot([*shared], [*shared.values()], "s--", color=VERMILION, label="if all of it could be shared")
         axes.set(xlabel="workers", ylabel="seconds", xticks=workers)
         axes.set_ylim(bottom=0)
         axes.legend()
     size = f"{runs[0]['images']:,} images, {runs[0]['folds']} folds, {runs[0]['epochs']} epoch"
     points = ", ".join(f"{run['workers']}: {run['seconds']:.1f} s" for run in runs)
+    evenly = ", ".join(f"{number}: {seconds:.1f} s" for number, seconds in shared.items())
     picture.description = (
-        f"Time of evaluate_model by number of workers, {size}, on {results['setting']['CPUs']} cores. {points}. The "
-        "dashed line halves whenever the workers double."
+        f"Time of evaluate_model by number of workers, {size}, on {cores} cores. {points}. Dashed, up to as many "
+        f"workers as cores, if all of it could be shared: {evenly}."
     )
     return picture
 

@@ -24,6 +24,7 @@ METADATA = {
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 KEPT = ("tags", "jupyter")  # of a cell's metadata; the second says what JupyterLab shows folded
+WIDGET = "application/vnd.jupyter.widget-view+json"
 Notebook = Any
 
 
@@ -61,6 +62,7 @@ def canonical(notebook: Notebook) -> Notebook:
         kept = {name: cell.metadata[name] for name in KEPT if cell.metadata.get(name)}
         cell.metadata = nbformat.from_dict(kept)
         for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # names an object of a kernel that is gone, by a random number
             if output.output_type == "error":  # a full traceback names files of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]
     return notebook

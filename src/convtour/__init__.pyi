@@ -48,5 +48,20 @@ from .evaluation.summaries import summarize_diagnostics as summarize_diagnostics
 from .evaluation.summaries import summarize_performance as summarize_performance
 from .harness import run_test_harness as run_test_harness
 
+# Reading the results
+from .results.predictions import plot_confusion as plot_confusion
+from .results.predictions import plot_reliability as plot_reliability
+from .results.inside import occlusion_map as occlusion_map
+
+# Better models
+from .results.comparison import compare_models as compare_models
+from .results.comparison import Comparison as Comparison
+from .results.comparison import plot_differences as plot_differences
+
+# Your own digit
+from .digits.own_digit import prepare_digit as prepare_digit
+from .digits.own_digit import Digit as Digit
+from .digits.drawing_pad import draw_digit as draw_digit
+
 # Faster and bigger
 from .evaluation.summaries import plot_rounds as plot_rounds

@@ -136,7 +136,7 @@ def plot_maps(
             words.append(f"{title}: {say(seen.min())} / {say(seen.mean())} / {say(seen.max())}{held}")
             if not shared:
                 words[-1] += f", shades from {say(low)} to {say(high)}{held}"
-                image.axes.set_xlabel(f"{low + 0.0:.3g} to {high:.3g}".replace("-", "−"))
+                image.axes.set_xlabel(f"{round(low, 2) + 0.0:g} to {round(high, 2):g}".replace("-", "−"))
         if shared:
             picture.colorbar(image, ax=picture.axes, fraction=0.03).outline.set_visible(False)
     ending = f" One scale: {say(low)} to {say(high)}{held}." if shared else " Each on a scale of its own."

@@ -2,7 +2,7 @@
 
 It is given to ``jupyter lab --config=``. The repository's root is served, so that links out of the notebooks work; the
 notebooks are trusted, so that interactive pictures work before they are run; what is saved gets the stored metadata,
-which would else tell the version of Python.
+which would else tell the version of Python, and no views of widgets, which end with their kernel.
 """
 
 from pathlib import Path
@@ -15,11 +15,11 @@ from nbformat.sign import NotebookNotary
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-from store_notebooks import KEPT, METADATA  # noqa: E402
+from store_notebooks import KEPT, METADATA, WIDGET  # noqa: E402
 
 
-def keep_metadata(model: dict[str, Any], path: str, **kwargs: Any) -> None:
-    """Before a notebook of the tour is saved: put its metadata back as they are stored."""
+def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
+    """Before a notebook of the tour is saved: put its metadata back as stored, leave out what ends with its kernel."""
     if model["type"] == "notebook" and path.strip("/").startswith("notebooks/"):
         known = model["content"]["metadata"].get("convtour")
         model["content"]["metadata"] = METADATA | ({"convtour": known} if known else {})
@@ -29,6 +29,14 @@ def keep_metadata(model: dict[str, Any], path: str, **kwargs: Any) -> None:
         for cell in model["content"]["cells"]:
             kept = {key: value for key, value in cell["metadata"].items() if key in KEPT}
             cell["metadata"] = known_cells.get(cell.get("id"), kept)
+            if cell["cell_type"] == "code":
+                cell["outputs"] = [output for output in cell["outputs"] if outlives_kernel(output)]
+
+
+def outlives_kernel(output: dict[str, Any]) -> bool:
+    """Take a widget's view out of an output, and say whether more than its name is left: of a bar nothing is."""
+    data = output.get("data", {})
+    return data.pop(WIDGET, None) is None or bool(data.keys() - {"text/plain"})
 
 
 for notebook in (ROOT / "notebooks").glob("*.ipynb"):
@@ -41,4 +49,4 @@ c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.LabApp.app_settings_dir = str(Path(__file__).parent)
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
-c.ContentsManager.pre_save_hook = keep_metadata
+c.ContentsManager.pre_save_hook = keep_form

@@ -152,7 +152,8 @@ def cross_validate(
         1 prints the accuracy of each fold, in percent, in the order of the folds, and shows a progress bar over the
         epochs of all folds with the time left in a terminal or in Jupyter; 0 is silent. ``TQDM_DISABLE=1`` in the
         environment keeps the bar away, and the accuracies are still printed. ``"bar"`` names the fold of each accuracy,
-        ``fold 1: 98.683``; in Jupyter it stands in the bar alone, which then stays, so that nothing else is output.
+        ``fold 1: 98.683``; in Jupyter they stand in the bar alone, ``fold 1: 98.7, 2: 98.5``, which then stays, so that
+        nothing else is output.
     n_jobs : int, optional
         Number of workers, at most one for each fold; -1 for one on each core. If left out, what
         ``joblib.parallel_config`` says, or else as many as are worth their start, at most one on each core; a single
@@ -272,11 +273,12 @@ def _follow(
             bar.set_description("training", refresh=False)
             bar.update(1 + sum(fold.epochs for fold in progress) - bar.n)
             while verbose and len(told) < len(progress) and progress[len(told)].epochs == epochs:
-                percent = f"{100 * progress[len(told)].logs[-1]['val_accuracy']:.3f}"
-                told.append(f"fold {len(told) + 1}: {percent}" if labelled else f"> {percent}")
-                if labelled and isinstance(bar, notebook_tqdm):
+                percent = 100 * progress[len(told)].logs[-1]["val_accuracy"]
+                if labelled and isinstance(bar, notebook_tqdm):  # short, so that room is left for the bar
+                    told.append(f"{'' if told else 'fold '}{len(told) + 1}: {percent:.1f}")
                     bar.set_postfix_str(", ".join(told))
                 else:
+                    told.append(f"fold {len(told) + 1}: {percent:.3f}" if labelled else f"> {percent:.3f}")
                     with bar.external_write_mode():
                         print(told[-1], flush=True)
 

@@ -43,8 +43,8 @@ def summarize_diagnostics(
     Picture
         Two panels: cross-entropy loss, on a logarithmic axis, and accuracy in percent. The band is one standard
         deviation over the folds to either side of the mean; a fold that lies far from the others is named. The
-        description begins with how long validation gains: until it is at its best but for a twentieth of the whole way,
-        or for the tolerance.
+        description begins with the epoch in which validation first comes close to its best: up to a twentieth of the
+        whole way, or the tolerance.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def summarize_diagnostics(
 def summarize_performance(
     scores: Sequence[float],
     *,
-    tolerance: float | None = None,
+    tolerance: float | tuple[float, float] | None = None,
     held_out: int | None = None,
     compare_with: Mapping[str, Sequence[float]] | None = None,
 ) -> Picture:
@@ -97,8 +97,9 @@ def summarize_performance(
     ----------
     scores : sequence of float
         Accuracies, 0 to 1, as ``evaluate_model`` returns them.
-    tolerance : float, optional
-        What the numbers are held to, in percentage points: another processor may move them so far.
+    tolerance : float or tuple of two floats, optional
+        What the numbers are held to, in percentage points: another processor may move them so far. Two are for the
+        scores, and for their mean and spread, which move less.
     held_out : int, optional
         How many samples a fold held out. What chance alone makes of so many is shaded: mean ± 1.96·√(p(1 − p)/m).
     compare_with : mapping of str to sequence of float, optional
@@ -113,7 +114,7 @@ def summarize_performance(
     Raises
     ------
     ValueError
-        If there are no scores, one is not between 0 and 1, or ``held_out`` is less than 1.
+        If there are no scores, one is not between 0 and 1, ``held_out`` is less than 1, or a tolerance is not positive.
     TypeError
         If they are not numbers.
 
@@ -132,7 +133,10 @@ def summarize_performance(
         raise ValueError(f"compare_with={brief(repr(compare_with))}: expected a mapping with named scores.")
     others = {name: _percent(f"compare_with[{name!r}]", given) for name, given in (compare_with or {}).items()}
     samples = None if held_out is None else whole("held_out", held_out, at_least=1)
-    say, held = spoken("tolerance", tolerance, 3)
+    limits = tolerance if isinstance(tolerance, tuple) else (tolerance, tolerance)
+    if len(limits) != 2:
+        raise ValueError(f"tolerance={brief(repr(tolerance))}: expected one number, or two, for scores and their mean.")
+    say, held = spoken("tolerance", limits[1], 3)
     print(f"Accuracy: mean={say(percent.mean())} std={say(percent.std())}, n={len(percent)}{held}")
     groups = {"": percent} | others
     tops = -np.cumsum([0, *(len(given) + 1.7 for given in groups.values())])
@@ -140,10 +144,10 @@ def summarize_performance(
         axes = picture.subplots()
         words = []
         for top, (name, given) in zip(tops[:-1], groups.items(), strict=True):
-            said = _draw_scores(axes, top, name or "all folds", given, None if name else tolerance)
+            said = _draw_scores(axes, top, name or "all folds", given, (None, None) if name else limits)
             words.append(f"Below, {name}. {said}" if name else said)
         if samples is not None:
-            words.insert(0, _draw_chance(axes, samples, tolerance))
+            words.insert(0, _draw_chance(axes, samples, limits[1]))
         axes.set(title="Accuracy on held-out folds", xlabel="accuracy (%)", ylim=(tops[-1] + 1.1, 0.6), yticks=[])
         axes.spines["left"].set_visible(False)
         shown = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
@@ -338,15 +342,16 @@ def _name_outlier(axes: Axes, faint: list[Line2D], tolerance: float) -> str:
 
 
 def _describe_gain(line: Line2D, tolerance: float | None, *, falls: bool) -> str:
-    """Say until which epoch a drawn mean gains, and how far from its best it ends."""
+    """Say in which epoch a drawn mean first comes close to its best, and how far from it it ends."""
     values = np.asarray(line.get_ydata(), dtype=np.float64)
     best = values.min() if falls else values.max()
     behind = np.abs(values - best)
-    until = np.flatnonzero(behind <= max(tolerance or 0.0, np.ptp(values) / 20))[0]
+    close = np.flatnonzero(behind <= max(tolerance or 0.0, np.ptp(values) / 20))[0]
     say, held = spoken("tolerance", tolerance, 3)
-    epoch = f"{np.asarray(line.get_xdata())[until]}{' (± 1)' * bool(held)}"
-    way, place = ("falls", "above its lowest") if falls else ("rises", "below its highest")
-    return f"{way} until epoch {epoch} and ends {say(behind[-1])}{held.replace('each ', '')} {place}"
+    epoch = f"{np.asarray(line.get_xdata())[close]}{' (± 1)' * bool(held)}"
+    best_name, side = ("lowest", "above") if falls else ("highest", "below")
+    ends = f"ends {say(behind[-1])}{held.replace('each ', '')} {side} it"
+    return f"comes close to its {best_name} in epoch {epoch} and {ends}"
 
 
 def _describe_curve(line: Line2D, faint: list[Line2D], band: PolyCollection, tolerance: float | None) -> str:
@@ -373,9 +378,11 @@ def _percent(name: str, scores: Sequence[float]) -> npt.NDArray[np.float64]:
     return 100 * values
 
 
-def _draw_scores(axes: Axes, top: float, name: str, percent: npt.NDArray[np.float64], tolerance: float | None) -> str:
+def _draw_scores(
+    axes: Axes, top: float, name: str, percent: npt.NDArray[np.float64], limits: tuple[float | None, float | None]
+) -> str:
     """Draw a box plot and, in rows below it, each fold, and say what is drawn."""
-    say, held = spoken("tolerance", tolerance, 3)
+    (say, held), (say_mean, mean_held) = (spoken("tolerance", limit, 3) for limit in limits)
     looks: dict[str, Any] = {f"{part}props": {"color": GREY} for part in ("box", "whisker", "cap")}
     looks["medianprops"] = {"color": VERMILION, "linewidth": 2}
     looks["meanprops"] = {"marker": "D", "markerfacecolor": "none", "markeredgecolor": GREY, "zorder": 4}
@@ -392,7 +399,8 @@ def _draw_scores(axes: Axes, top: float, name: str, percent: npt.NDArray[np.floa
     return (
         f"Accuracies in percent, fold by fold: {', '.join(map(say, drawn))}{held}. Box plot: from "
         f"{say(whiskers.min())} to {say(whiskers.max())}, box {say(edges.min())} to {say(edges.max())}, "
-        f"median {say(box['medians'][0].get_xdata()[0])}, mean {say(box['means'][0].get_xdata()[0])}{held}."
+        f"median {say(box['medians'][0].get_xdata()[0])}{held * (held != mean_held)}, "
+        f"mean {say_mean(box['means'][0].get_xdata()[0])}{mean_held}."
     )
 
 
