@@ -547,9 +547,9 @@ def processor() -> dict[str, str]:
 
 def write(target: Path, results: dict[str, Any]) -> None:
     """Write results aside and move them into place, so that no half of them is ever seen."""
-    aside = target.with_suffix(".part")
-    aside.write_text(json.dumps(results, indent=1) + "\n")
-    aside.replace(target)
+    from convtour import _files
+
+    _files.write(target, f"{json.dumps(results, indent=1)}\n".encode())
 
 
 # The report.

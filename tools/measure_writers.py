@@ -8,13 +8,13 @@ again, so the tool can be stopped and called again.
 """
 
 import argparse
-import json
 from pathlib import Path
 import time
 from typing import Any
 
 from convtour import cross_validate, load_dataset, prep_pixels
 from convtour.machine import versions
+from measure_models import store, stored, wrong_rows
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold
 
@@ -33,25 +33,22 @@ def main() -> None:
     x, _ = prep_pixels(train, test)
     with np.load(options.writers) as file:
         writer = file["writer"]
-    found: dict[str, Any] = {"runs": []}
-    if options.out.exists():
-        found = json.loads(options.out.read_text())
-    found["setting"], found["writers"] = versions(), len(np.unique(writer))
+    found: dict[str, Any] = {"runs": []} | stored(options.out)
+    found |= {"setting": versions(), "writers": len(np.unique(writer))}
     done = {(run["folds"], run["seed"]) for run in found["runs"]}
     for seed in options.seeds:
         for name, splitter in CUTS.items():
             if (name, seed) not in done:
                 found["runs"].append(measure(name, splitter, seed, x, y, writer))
-                options.out.write_text(json.dumps(found) + "\n")
+                store(options.out, found)
 
 
 def measure(name: str, splitter: Any, seed: int, x: Array, y: Array, writer: Array) -> dict[str, Any]:
     folds, begun = splitter(5, shuffle=True, random_state=seed), time.perf_counter()
     groups = writer if name == "writer" else None
     result = cross_validate(x, y, cv=folds, groups=groups, seed=seed, verbose=0)
-    wrong = np.flatnonzero(result.probabilities.argmax(axis=1) != y.argmax(axis=1))
     print(name, seed, result, f"{time.perf_counter() - begun:.0f} s", flush=True)
-    return {"folds": name, "seed": seed, "scores": result.scores, "wrong": wrong.tolist()}
+    return {"folds": name, "seed": seed, "scores": result.scores, "wrong": wrong_rows(result.probabilities, y)}
 
 
 if __name__ == "__main__":

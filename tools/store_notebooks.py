@@ -61,11 +61,18 @@ def canonical(notebook: Notebook) -> Notebook:
     for cell in notebook.cells:
         kept = {name: cell.metadata[name] for name in KEPT if cell.metadata.get(name)}
         cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if outlives_kernel(output)]
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)  # names an object of a kernel that is gone, by a random number
             if output.output_type == "error":  # a full traceback names files of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]
     return notebook
+
+
+def outlives_kernel(output: dict[str, Any]) -> bool:
+    """Take a widget's view, a random name that ends with its kernel, from an output; say if a picture is left."""
+    data = output.get("data", {})
+    return data.pop(WIDGET, None) is None or bool(data.keys() - {"text/plain"})
 
 
 def stored_form(notebook: Notebook) -> str:

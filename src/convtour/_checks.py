@@ -66,6 +66,11 @@ def numbers(name: str, data: npt.ArrayLike) -> npt.NDArray[Any]:
     return array
 
 
+def one_hot_rows(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which rows hold a single 1 among zeros."""
+    return np.asarray(np.isin(labels, (0, 1)).all(axis=1) & (labels.sum(axis=1) == 1))
+
+
 def finite_numbers(name: str, data: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return data as an array of real numbers that fit float32, or say in which row one does not."""
     array = numbers(name, data)

@@ -295,6 +295,14 @@ def spoken(name: str, tolerance: float | None, decimals: int) -> tuple[Callable[
     return lambda value: f"{round(float(value), decimals) + 0.0:.{decimals}f}", held
 
 
+def two_tolerances(tolerance: object, expected: str) -> tuple[float | None, float | None]:
+    """Return the tolerances of two kinds of numbers, none of either if there is none, or say what was expected."""
+    limits = (None, None) if tolerance is None else entries("tolerance", tolerance, "two numbers")
+    if len(limits) != 2:
+        raise ValueError(f"tolerance={brief(repr(tolerance))}: expected {expected}.")
+    return limits
+
+
 def _draw_images(
     picture: Picture,
     images: Sequence[npt.NDArray[Any]] | npt.NDArray[Any],

@@ -15,7 +15,7 @@ from nbformat.sign import NotebookNotary
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-from store_notebooks import KEPT, METADATA, WIDGET  # noqa: E402
+from store_notebooks import KEPT, METADATA, outlives_kernel  # noqa: E402
 
 
 def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
@@ -31,12 +31,6 @@ def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
             cell["metadata"] = known_cells.get(cell.get("id"), kept)
             if cell["cell_type"] == "code":
                 cell["outputs"] = [output for output in cell["outputs"] if outlives_kernel(output)]
-
-
-def outlives_kernel(output: dict[str, Any]) -> bool:
-    """Take a widget's view out of an output, and say whether more than its name is left: of a bar nothing is."""
-    data = output.get("data", {})
-    return data.pop(WIDGET, None) is None or bool(data.keys() - {"text/plain"})
 
 
 for notebook in (ROOT / "notebooks").glob("*.ipynb"):

@@ -11,6 +11,7 @@ from convtour._checks import brief, numbers
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
 
 SIDE, INNER = 28, 20
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -216,8 +217,6 @@ def _enlarged(small: _Float, shape: tuple[int, ...]) -> _Float:
 
 def _even_light(grey: _Float) -> _Float:
     """Divide by the light on the paper: paper becomes 1, and ink darker, whichever of both was lighter."""
-    from scipy import ndimage
-
     small = _reduced(grey, _LIGHT_SIDE)
     light, window = _smooth_light(small), round(_WIDEST * max(small.shape))
     # Strokes are apart from the smooth light, and narrow: a closing removes dark ones, an opening light ones.
@@ -257,8 +256,6 @@ def _smooth_light(grey: _Float) -> _Float:
 
 def _ink(even: _Float) -> _Float:
     """Return how much ink each pixel holds, 0 to 1, where 1 is as dark as the strokes near it."""
-    from scipy import ndimage
-
     side = max(even.shape)
     calm = ndimage.gaussian_filter(1 - even, min(1, side / _CALM_SIDE))
     noise = 1.4826 * float(np.median(abs(calm[even > 0.5])))
@@ -281,8 +278,6 @@ def _ink(even: _Float) -> _Float:
 
 def _one_digit(ink: _Float) -> _Mask:
     """Find the digit among the marks, however many parts it has; refuse several digits."""
-    from scipy import ndimage
-
     marks, _ = ndimage.label(ink > _LINKED, np.ones((3, 3)))
     areas = np.bincount(marks.ravel(), weights=(ink > 0.5).ravel())
     areas[0] = 0
@@ -314,8 +309,6 @@ def _one_digit(ink: _Float) -> _Mask:
 
 def _beside(marks: npt.NDArray[np.int32]) -> int:
     """Count the digits that stand beside another: as tall, and with a gap between them from top to bottom."""
-    from scipy import ndimage
-
     boxes = [box for box in ndimage.find_objects(marks) if box]
     top, bottom = min(box[0].start for box in boxes), max(box[0].stop for box in boxes)
     tall = sorted((box[1].start, box[1].stop) for box in boxes if box[0].stop - box[0].start >= 0.6 * (bottom - top))
@@ -329,8 +322,6 @@ def _sides(mask: _Mask) -> tuple[int, int]:
 
 def _cropped(ink: _Float, digit: _Mask) -> _Float:
     """Cut out the digit alone, with edges as sharp as scaling will not blur: of a large digit, black and white."""
-    from scipy import ndimage
-
     sharper = min(max(1.0, max(_sides(digit)) / INNER), 4.0)
     sharp: _Float = np.clip(0.5 + (ink - 0.5) * sharper, 0, 1).astype(np.float32)
     sharp[~ndimage.binary_propagation(digit, np.ones((3, 3)), mask=sharp > 0)] = 0
@@ -352,8 +343,6 @@ def _scaled(cropped: _Float) -> _Float:
 
 def _centred(scaled: _Float) -> _Float:
     """Place a digit so that its centre of mass comes as close to the middle, pixel 14, as whole pixels allow."""
-    from scipy import ndimage
-
     centre = ndimage.center_of_mass(scaled)
     top, left = (
         min(max(0, round(SIDE / 2 - middle)), SIDE - length)

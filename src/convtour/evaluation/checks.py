@@ -3,7 +3,7 @@
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from convtour._checks import brief, finite_numbers, whole
+from convtour._checks import brief, finite_numbers, one_hot_rows, whole
 from convtour.evaluation.state import Array, ModelFunction, Rows
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ def check_samples(x_name: str, data_x: npt.ArrayLike, y_name: str, data_y: npt.A
             f"{x_name} has shape {x.shape} and {y_name} {y.shape}; expected (n, ...) and (n, num_classes) with the "
             "same n. Whole-number labels become one-hot with keras.utils.to_categorical(labels)."
         )
-    one_hot = np.isin(y, (0, 1)).all(axis=1) & (y.sum(axis=1) == 1)
+    one_hot = one_hot_rows(y)
     if y.shape[1] < 2 or not one_hot.all():
         wrong = f"; row {one_hot.argmin()} is {brief(y[one_hot.argmin()].tolist())}" if not one_hot.all() else ""
         raise ValueError(

@@ -7,7 +7,7 @@ from convtour._checks import brief, entries, numbers, whole
 from convtour.evaluation.checks import check_folds, shuffled_folds
 from convtour.evaluation.rounds import plan
 from convtour.picture import BLUE, GREY, PALETTE, VERMILION, Picture, styled
-from convtour.plots import spoken
+from convtour.plots import spoken, two_tolerances
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection, PolyCollection
 from matplotlib.colors import ListedColormap, to_rgb
@@ -62,9 +62,7 @@ def summarize_diagnostics(
     >>> "Learning curves of 2 folds over 3 epochs." in summarize_diagnostics(histories).description
     True
     """
-    limits = (None, None) if tolerance is None else entries("tolerance", tolerance, "two numbers")
-    if len(limits) != 2:
-        raise ValueError(f"tolerance={brief(repr(tolerance))}: expected two numbers, for losses and for accuracies.")
+    limits = two_tolerances(tolerance, "two numbers, for losses and for accuracies")
     curves = _curves(entries("histories", histories, "histories, one for each fold"))
     with styled(figsize=(7, 3.9)) as picture:
         left, right = picture.subplots(1, 2)
@@ -133,9 +131,8 @@ def summarize_performance(
         raise ValueError(f"compare_with={brief(repr(compare_with))}: expected a mapping with named scores.")
     others = {name: _percent(f"compare_with[{name!r}]", given) for name, given in (compare_with or {}).items()}
     samples = None if held_out is None else whole("held_out", held_out, at_least=1)
-    limits = tolerance if isinstance(tolerance, tuple) else (tolerance, tolerance)
-    if len(limits) != 2:
-        raise ValueError(f"tolerance={brief(repr(tolerance))}: expected one number, or two, for scores and their mean.")
+    each = tolerance if isinstance(tolerance, tuple) else (tolerance, tolerance)
+    limits = two_tolerances(each, "one number, or two, for scores and their mean")
     say, held = spoken("tolerance", limits[1], 3)
     print(f"Accuracy: mean={say(percent.mean())} std={say(percent.std())}, n={len(percent)}{held}")
     groups = {"": percent} | others

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from convtour._checks import brief, entries, numbers
+from convtour._checks import brief, numbers
 from convtour.evaluation.state import CrossValidation
 from convtour.picture import BLUE, GREY, VERMILION, Picture, styled
-from convtour.plots import spoken
+from convtour.plots import spoken, two_tolerances
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 import numpy as np
@@ -212,9 +212,7 @@ def plot_differences(comparisons: Mapping[str, Comparison], *, tolerance: tuple[
             raise TypeError(
                 f"comparisons[{name!r}] is {type(comparison).__name__}; expected a Comparison, from compare_models."
             )
-    limits = (None, None) if tolerance is None else entries("tolerance", tolerance, "two numbers")
-    if len(limits) != 2:
-        raise ValueError(f"tolerance={brief(repr(tolerance))}: expected two numbers, for differences and intervals.")
+    limits = two_tolerances(tolerance, "two numbers, for differences and intervals")
     with styled(figsize=(7, 1.5 + 0.4 * len(comparisons))) as picture:
         axes = picture.subplots()
         axes.axvline(0, color=GREY, linestyle="--", linewidth=1, zorder=0)
@@ -267,7 +265,9 @@ def _check_same_folds(baseline: CrossValidation, candidate: CrossValidation) -> 
             )
 
 
-def _draw_comparison(axes: Axes, row: int, comparison: Comparison, name: str, limits: tuple[float | None, ...]) -> str:
+def _draw_comparison(
+    axes: Axes, row: int, comparison: Comparison, name: str, limits: tuple[float | None, float | None]
+) -> str:
     """Draw the folds, the mean and the interval in a row, and say what is drawn."""
     say, held = spoken("tolerance", limits[0], 2)
     say_end, held_end = spoken("tolerance", limits[1], 2)

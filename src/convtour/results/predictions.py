@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from convtour._checks import brief, entries, finite_numbers, whole
+from convtour._checks import brief, entries, finite_numbers, one_hot_rows, whole
 from convtour.picture import BLUE, GREY, VERMILION, Picture, styled
 from convtour.plots import spoken
 from matplotlib.axes import Axes
@@ -153,9 +153,13 @@ def plot_reliability(
     percent, near = spoken("tolerance", points, 1)
     with styled(figsize=(6, 6)) as picture:
         above, below = picture.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        hits = shares.argmax(axis=1) == truth
-        confident, right, outside = _draw_reliability(above, shares.max(axis=1), hits, bins, tolerance or 0)
-        answers, edges = _draw_numbers(below, shares.max(axis=1), bins)
+        hits, confidence = shares.argmax(axis=1) == truth, shares.max(axis=1)
+        bin_of = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)  # the lower one, at an edge
+        counted = np.bincount(bin_of, minlength=bins)
+        variance = np.clip(confidence * (1 - confidence), 0, None)
+        sums = np.array([np.bincount(bin_of, values, bins) for values in (confidence, hits, variance)])
+        confident, right, outside = _draw_reliability(above, counted, sums, tolerance or 0)
+        answers, edges = _draw_numbers(below, counted)
         picture.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     there = answers > 0
     over, under = (_stretches(outside & side, edges) for side in (right < confident, right > confident))
@@ -191,7 +195,7 @@ def _check_answers(y_true: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple
         )
     truth = finite_numbers("y_true", y_true)
     if truth.ndim == 2 and truth.shape == shares.shape:
-        if not (np.isin(truth, (0, 1)).all() and (truth.sum(axis=1) == 1).all()):
+        if not one_hot_rows(truth).all():
             raise ValueError("y_true has the shape of one-hot labels; expected a single 1 among zeros in every row.")
         return truth.argmax(axis=1), shares
     if truth.shape != shares.shape[:1]:
@@ -244,16 +248,15 @@ def _largest_errors(counts: _Counts) -> list[tuple[int, int]]:
 
 
 def _draw_reliability(
-    axes: Axes, confidence: _Floats, right: npt.NDArray[np.bool_], bins: int, tolerance: float
+    axes: Axes, counted: npt.NDArray[np.intp], sums: _Floats, tolerance: float
 ) -> tuple[_Floats, _Floats, npt.NDArray[np.bool_]]:
-    """Draw confidence against share right; return for each bin its point, and whether it is outside, that is orange."""
-    bin_of = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)  # the lower one, at an edge
-    number, sure, hits, spread = (
-        np.bincount(bin_of, weights, minlength=bins)
-        for weights in (None, confidence, right, np.clip(confidence * (1 - confidence), 0, None))
-    )
-    there = np.flatnonzero(number)
-    mean, share, error = (values[there] / number[there] for values in (sure, hits, np.sqrt(spread)))
+    """Draw confidence against share right; return for each bin its point, and whether it is outside, that is orange.
+
+    The rows of `sums` are, for each bin, its answers' confidences, how many are right, and the variance of that number
+    if the model is calibrated.
+    """
+    there = np.flatnonzero(counted)
+    mean, share, error = (values[there] / counted[there] for values in (sums[0], sums[1], np.sqrt(sums[2])))
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="calibrated")
     low, high = np.clip(mean - 2 * error, 0, 1), np.clip(mean + 2 * error, 0, 1)
     spans = axes.vlines(mean, low, high, color=GREY, alpha=0.5, linewidth=8, label="within two standard errors")
@@ -262,23 +265,22 @@ def _draw_reliability(
         mean, share, color=BLUE, zorder=3, clip_on=False, label=f"answers of a bin (orange: outside{more})"
     )
     axes.set(title="How often it is right", ylabel="share right", ylim=(-0.03, 1.03), xlim=(0, 1))
-    drawn = np.zeros((4, bins))  # read back from the drawing; 0 where nothing was drawn
+    drawn = np.zeros((4, len(counted)))  # read back from the drawing; 0 where nothing was drawn
     drawn[:2, there] = np.asarray(cast("_Floats", points.get_offsets())).T
     drawn[2:, there] = np.array(spans.get_segments())[:, :, 1].T
-    off = number * np.abs(drawn[1] - drawn[0])
+    off = counted * np.abs(drawn[1] - drawn[0])
     outside = ((drawn[1] < drawn[2]) | (drawn[1] > drawn[3])) & (off > tolerance)
     points.set_color([VERMILION if bad else BLUE for bad in outside[there]])
     return drawn[0], drawn[1], outside
 
 
-def _draw_numbers(axes: Axes, confidence: _Floats, bins: int) -> tuple[_Floats, _Floats]:
+def _draw_numbers(axes: Axes, counted: npt.NDArray[np.intp]) -> tuple[_Floats, _Floats]:
     """Draw how many answers lie in each bin, with their numbers; return what was drawn."""
-    edges = np.linspace(0, 1, bins + 1)
-    counted = np.bincount(np.searchsorted(edges[1:-1], confidence), minlength=bins)
+    edges = np.linspace(0, 1, len(counted) + 1)
     bars = axes.bar(edges[:-1], counted, np.diff(edges), align="edge", color=BLUE, edgecolor="white", linewidth=0.5)
     axes.set(title="How many answers", xlabel="confidence", yscale="log", ylim=(0.8, 8 * counted.max()))
     heights = np.array([bar.get_height() for bar in bars])
-    if bins <= 12:
+    if len(counted) <= 12:
         axes.bar_label(bars, [f"{height:.0f}" if height else "" for height in heights], color="#767676", padding=2)
     return heights, np.array([bar.get_x() for bar in bars] + [1.0])
 
