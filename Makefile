@@ -11,12 +11,16 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 UV := uv==0.13.9
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
-.PHONY: help lab test lint package-tests notebook-tests numerics bench notebooks lock sample clean
+.PHONY: help lab test lint package-tests notebook-tests numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
 
 help:
 	@echo 'make lab        open the tour in JupyterLab'
 	@echo 'make test       check the package and every notebook'
 	@echo 'make notebooks  run every notebook and store its outputs'
+	@echo 'make cheatsheet gather the cards of the notebooks in docs/cheatsheet.md'
+	@echo 'make site       build the site from the stored notebooks, in build/site'
+	@echo 'make export     each notebook as an HTML file that works offline, in build/export'
+	@echo 'make test-browser  open the site and the tour in a real browser'
 	@echo 'make numerics   run all tests as other processors compute'
 	@echo 'make bench      measure cross-validation against other ways to do it, half an hour'
 	@echo 'make lock       renew requirements.lock from pyproject.toml'
@@ -34,7 +38,7 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 
 package-tests: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 notebook-tests: $(VENV)/.ready
 	$(BIN)/python -m pytest $(NBVAL)
@@ -61,12 +65,37 @@ $(VENV)/.bench: $(VENV)/.ready
 notebooks: $(VENV)/.ready
 	$(BIN)/python tools/store_notebooks.py
 
+# The pages of the site, in build/site; nothing is executed for them.
+site: $(VENV)/.site
+	$(BIN)/python tools/make_site.py
+
+# Each notebook as one HTML file that needs no other and no network, in build/export.
+export: $(VENV)/.site
+	$(BIN)/python -m nbconvert --to html --config=tools/export/config.py --output-dir build/export notebooks/*.ipynb
+
+# The network that reads digits on the site; CONVTOUR_DATA names all of MNIST, or the sample is what it learns from.
+site-model: $(VENV)/.ready
+	$(BIN)/python tools/make_site_model.py
+
+# The site and the tour in a real browser: Debian's chromium, or another Chromium on the path.
+test-browser: site
+	$(BIN)/python -m pytest tests/browser
+
+$(VENV)/.site: $(VENV)/.ready site/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement site/requirements.lock
+	@touch $@
+
+cheatsheet: $(VENV)/.ready
+	$(BIN)/python tools/make_cheatsheet.py
+
 # Extras stay in the lock: without them pip takes the newest release of what an extra names, and finds no hash for it.
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet $(UV)
 	build/lock/bin/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra tour --extra dev --upgrade --output-file requirements.lock pyproject.toml
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint requirements.lock --upgrade --output-file site/requirements.lock site/requirements.in
 
 sample: $(VENV)/.ready
 	$(BIN)/python tools/make_sample.py

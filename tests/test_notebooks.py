@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from check_prose import unsupported
+from make_cheatsheet import PLACE, cheatsheet
 import nbformat
 from PIL import Image
 import pytest
@@ -113,6 +114,20 @@ def test_a_notebook_opens_with_a_title_and_what_it_costs_and_ends_with_exercises
         assert promise in prose[0]
     assert "## Exercises" in "\n".join(prose)
     assert "## Further reading" in prose[-1]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_card_of_five_sentences_and_the_calls_ends_a_notebook(path: Path) -> None:
+    *_, card, _ = read(path).cells
+    assert card.id == "card"
+    assert card.source.startswith("## In short\n")
+    assert len(re.findall("^- ", card.source, re.MULTILINE)) == 5
+    assert "**Calls.**" in card.source
+    assert len(card.source.split()) <= 130
+
+
+def test_the_cheatsheet_is_made_of_the_cards() -> None:
+    assert cheatsheet() == PLACE.read_text(encoding="utf-8"), "run make cheatsheet"
 
 
 # The checks above must be able to fail: each of these changes a good notebook in one way.

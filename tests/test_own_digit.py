@@ -8,17 +8,18 @@ import tracemalloc
 from typing import Any
 import zlib
 
-from convtour import define_model, load_dataset, prep_pixels, prepare_digit
+from convtour import define_model, load_dataset, prepare_digit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-import keras
+import make_site_model
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SITE_WEIGHTS = ROOT / "site" / "_static" / "digit" / "weights.js"
 X_TEST, Y_TEST = load_dataset("sample")[2:]
 LABELS = Y_TEST.argmax(axis=1)
 Array = npt.NDArray[Any]
@@ -247,29 +248,50 @@ def test_a_digit_of_mnist_stays_what_it_is() -> None:
 # What it is for
 
 
-@pytest.fixture(scope="module")
-def model() -> keras.Model:
-    x_train, y_train, _, _ = load_dataset("sample")
-    keras.utils.set_random_seed(1)
-    network: keras.Model = define_model()
-    network.fit(prep_pixels(x_train, x_train[:1])[0], y_train, epochs=2, verbose=0)
-    return network
-
-
-def test_rendered_digits_are_read_as_well_as_plain_ones_and_only_with_the_preparation(model: keras.Model) -> None:
-    count = 400
-    labels = LABELS[:count]
+def test_rendered_digits_are_read_as_well_as_plain_ones_and_only_with_the_preparation() -> None:
+    # The network of the site learned from all of MNIST but these digits, and reads 98.7 % of them as they are.
+    model = define_model()
+    model.set_weights(make_site_model.read(SITE_WEIGHTS.read_text(encoding="utf-8"))["weights"])
 
     def accuracy(images: Array) -> float:
-        return float((model.predict(images, verbose=0).argmax(axis=1) == labels).mean())
+        answers = model.predict(images.reshape(-1, 28, 28, 1), verbose=0).argmax(axis=1)
+        return float((answers == LABELS[:300]).mean())
 
-    pages, others = (renderer().render(X_TEST[:count], seed) for seed in (1, 2))
-    prepared, also = (np.stack([prepare_digit(page).image for page in drawn]) for drawn in (pages, others))
+    pages = renderer().render(X_TEST[:300], 1)
+    prepared = np.stack([prepare_digit(page).image for page in pages])  # and none is refused
     shrunk = np.stack([np.asarray(Image.fromarray(page).convert("L").resize((28, 28))) for page in pages])
-    plain = accuracy(X_TEST[:count] / np.float32(255))
-    assert plain > 0.93
-    assert (accuracy(prepared) + accuracy(also)) / 2 > plain - 0.015
-    assert accuracy(shrunk[..., np.newaxis] / np.float32(255)) < 0.4
+    plain = accuracy(X_TEST[:300] / np.float32(255))
+    assert plain > 0.97
+    # On 1,800 other pages 1.3 points were lost; on 300 chance moves that by 0.7.
+    assert accuracy(prepared) > plain - 0.03
+    assert accuracy(shrunk / np.float32(255)) < 0.4
+
+
+def cornered(page: Array) -> Array:
+    """A shadow with a hard edge, from corner to corner."""
+    return np.where(np.add.outer(np.arange(240) * 1.25, np.arange(300)) < 300, page, page * 0.5)
+
+
+def squared(page: Array) -> Array:
+    return np.where((np.indices(page.shape) % 20 == 0).any(axis=0), np.minimum(page, 180), page)
+
+
+def under_a_lamp(page: Array) -> Array:
+    away = np.hypot(*(np.indices(page.shape) - np.array([60, 60])[:, np.newaxis, np.newaxis]))
+    lit: Array = page * (0.4 + 0.6 * np.exp(-((away / 90) ** 2)))
+    return lit
+
+
+def on_a_table(page: Array) -> Array:
+    table = np.full_like(page, 60)
+    table[20:215, 30:280] = page[20:215, 30:280]
+    return table
+
+
+@pytest.mark.parametrize("change", [cornered, squared, under_a_lamp, on_a_table])
+def test_shadow_squares_lamp_and_table_are_no_ink(change: Callable[[Array], Array]) -> None:
+    page = change(np.asarray(seven(), dtype=np.float64)).astype(np.uint8)
+    assert far(prepare_digit(page).image, EXPECTED) < 0.02
 
 
 def test_the_same_seed_renders_the_same_pages() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import convtour
@@ -13,7 +14,8 @@ from convtour import _keras
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "src" / "convtour").rglob("*.py"))
+PACKAGE = ROOT / "src" / "convtour"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
 def python(code: str, *, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +44,7 @@ def test_loading_the_sample_needs_no_keras() -> None:
 
 def test_every_public_name_is_there_and_listed() -> None:
     for name in convtour.__all__:
-        assert callable(getattr(convtour, name))
+        assert callable(getattr(convtour, name)) or name == "exercises"
         assert name in dir(convtour)
 
 
@@ -53,7 +55,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_every_public_name_stands_once_in_the_stub() -> None:
     stub = (ROOT / "src" / "convtour" / "__init__.pyi").read_text()
-    names = re.findall(r"^from \.\S+ import (\w+) as \1$", stub, re.MULTILINE)
+    names = re.findall(r"^from \.\S* import (\w+) as \1$", stub, re.MULTILINE)
     assert sorted(names) == sorted(convtour.__all__)
     assert len(re.findall("^from ", stub, re.MULTILINE)) == len(names)
 
@@ -67,7 +69,17 @@ def test_every_public_docstring_names_a_notebook_that_shows_the_name() -> None:
 
 
 # Imports run downward: from a part to those before it, and within a part.
-PARTS = ["_", "picture", "plots", ("layers", "evaluation", "digits"), "results", "machine", "harness", "__main__"]
+PARTS = [
+    "_",
+    "picture",
+    "plots",
+    ("layers", "evaluation", "digits"),
+    "results",
+    "exercises",
+    "machine",
+    "harness",
+    "__main__",
+]
 
 
 def level(module: str) -> tuple[int, str]:
@@ -203,26 +215,105 @@ def test_another_backend_trains_too(backend: str) -> None:
     assert float(python(code, KERAS_BACKEND=backend).stdout.split()[-1]) > 0.9
 
 
-def test_the_wheel_carries_the_data_and_works_elsewhere(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    names = {path.relative_to(tmp_path / "site").as_posix() for path in (tmp_path / "site").rglob("*")}
-    assert {"convtour/mnist-10k.npz", "convtour/convtour.mplstyle", "convtour/py.typed"} <= names
-    assert {f"convtour/layers/{part}.js" for part in ("explorer", "convolution_explorer", "kernel_explorer")} <= names
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+def test_the_wheel_holds_the_package_the_data_and_the_licences_and_nothing_else(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[0]) as archive:
+        names = archive.namelist()
+    about = f"convtour-{convtour.__version__}.dist-info/"
+    assert {name.removeprefix(about) for name in names if name.startswith(about)} == {
+        *("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/data/README.md")
+    }
+    kinds = {".py", ".pyi", ".js", ".mplstyle", ".typed"}
+    files = [path.relative_to(ROOT / "src").as_posix() for path in PACKAGE.rglob("*") if path.suffix in kinds]
+    assert {"convtour/digits/drawing_pad.js", "convtour/py.typed", "convtour/convtour.mplstyle"} <= set(files)
+    assert sorted(name for name in names if not name.startswith(about)) == sorted([*files, "convtour/mnist-10k.npz"])
+
+
+def test_the_sdist_holds_what_makes_checks_and_explains_the_package_and_no_caches(built: tuple[Path, Path]) -> None:
+    with tarfile.open(built[1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"src/{path.relative_to(ROOT / 'src').as_posix()}" for path in SOURCES} <= names
+    assert {"LICENSE", "data/README.md", "data/mnist-10k.npz", "README.md", "Makefile", "requirements.lock"} <= names
+    assert {f"tests/{Path(__file__).name}", "conftest.py", "notebooks/00_start_here.ipynb", "docs/measured.md"} <= names
+    folders = {name.split("/")[0] for name in names if "/" in name}
+    assert folders == {"data", "docs", "notebooks", "site", "src", "tests", "tools"}, (
+        "a folder that Git does not ignore"
+    )
+    assert not [
+        name for name in names if re.search(r"(^|/)(__pycache__|\.\w+_(cache|checkpoints)|build)/|\.pyc$", name)
+    ]
+
+
+def test_the_metadata_are_complete_and_valid(built: tuple[Path, Path]) -> None:
+    pytest.importorskip("packaging", minversion="26", reason="older ones do not know the form of today's metadata")
+    from packaging.metadata import Metadata
+
+    about = f"convtour-{convtour.__version__}"
+    with zipfile.ZipFile(built[0]) as archive, tarfile.open(built[1]) as source:
+        content = archive.read(f"{about}.dist-info/METADATA")
+        told = source.extractfile(f"{about}/PKG-INFO")
+        assert told is not None
+        assert told.read() == content
+        assert "convtour = convtour.__main__:main" in archive.read(f"{about}.dist-info/entry_points.txt").decode()
+    metadata = Metadata.from_email(content, validate=True)
+    assert (metadata.name, str(metadata.version), str(metadata.requires_python)) == (
+        "convtour",
+        convtour.__version__,
+        ">=3.11",
+    )
+    assert metadata.license_expression == "MIT AND CC-BY-SA-3.0"
+    assert metadata.description_content_type == "text/markdown"
+    assert metadata.description == (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_a_package_index_checks_passes(built: tuple[Path, Path]) -> None:
+    pytest.importorskip("twine", reason="twine is not installed; the workflow for the wheel has it")
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *built], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_wheel_and_sdist_install_the_same_which_works_elsewhere_without_a_network(
+    built: tuple[Path, Path], tmp_path: Path
+) -> None:
+    wheel, sdist = built
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-index", "--no-deps", "--no-cache-dir"]
+    again = [*pip, "wheel", *alone, "--no-build-isolation", "--wheel-dir", str(tmp_path), str(sdist)]
+    subprocess.run(again, check=True, capture_output=True, cwd=tmp_path)
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(tmp_path / wheel.name) as other:
+        assert {info.filename: info.CRC for info in one.infolist()} == {
+            info.filename: info.CRC for info in other.infolist()
+        }
+    site = tmp_path / "site"
+    install = [*pip, "install", *alone, "--no-compile", "--target", str(site), str(tmp_path / wheel.name)]
+    subprocess.run(install, check=True, capture_output=True, cwd=tmp_path)
     code = (
         "import socket\n"
         "def refuse(*args, **kwargs): raise AssertionError('the network is off')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "import convtour\n"
         "x_train, y_train, x_test, y_test = convtour.load_dataset()\n"
-        "print(convtour.__file__, x_train.shape, x_test.shape)\n"
+        "print(convtour.__file__)\n"
+        "print(x_train.shape, x_test.shape)\n"
+        "exercise = convtour.exercises.load('01_convolution_by_hand')[0]\n"
+        "print(exercise.check((5, 5, 3, 16)).passed, exercise.check('an essay').passed)\n"
     )
-    done = python(code, PYTHONPATH=str(tmp_path / "site"))
-    assert done.stdout.split(maxsplit=1)[0].startswith(str(tmp_path / "site"))
-    assert done.stdout.strip().endswith("(8000, 28, 28, 1) (2000, 28, 28, 1)")
+    done = python(code, PYTHONPATH=str(site))
+    place, shapes, verdicts = done.stdout.splitlines()
+    assert place == str(site / "convtour" / "__init__.py")
+    assert shapes == "(8000, 28, 28, 1) (2000, 28, 28, 1)"
+    assert verdicts == "True False"
 
 
 def test_the_version_stands_once_in_words_everywhere() -> None:

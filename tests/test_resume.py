@@ -305,11 +305,11 @@ def my_model(input_shape, num_classes):
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     return model
 
-labels = np.arange(3000) % 3
-signals = np.random.default_rng(0).normal(size=(3000, 12, 1)).astype("float32")
-signals[np.arange(3000), 2 + 4 * labels] += 1
+labels = np.arange(1200) % 3
+signals = np.random.default_rng(0).normal(size=(1200, 12, 1)).astype("float32")
+signals[np.arange(1200), 2 + 4 * labels] += 1
 _, histories = evaluate_model(
-    signals, np.eye(3)[labels], 3, epochs=20, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=sys.argv[1])
+    signals, np.eye(3)[labels], 3, epochs=12, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=sys.argv[1])
 print([history.history for history in histories])
 """
 

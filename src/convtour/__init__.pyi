@@ -65,3 +65,6 @@ from .digits.drawing_pad import draw_digit as draw_digit
 
 # Faster and bigger
 from .evaluation.summaries import plot_rounds as plot_rounds
+
+# Exercises of every notebook
+from . import exercises as exercises

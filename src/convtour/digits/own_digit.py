@@ -16,20 +16,17 @@ from scipy import ndimage
 SIDE, INNER = 28, 20
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _MOST_PIXELS = 64_000_000
-_WORKING_SIDE = 1024  # longer pictures are reduced: a digit of a thirtieth of the page still has pixels enough
-_LIGHT_SIDE = 96  # the light changes so slowly that it is measured on a small copy
-_ROUNDS = 20  # of reweighted least squares, until ink has lost its say
-_DARKEST = 0.04  # of white: what is darker cannot be divided by
-_WIDEST = 1 / 3  # of the picture's longer side: no stroke is wider
-_CALM_SIDE = 256  # a larger picture is blurred by one pixel, against noise; a smaller one by less
-_LEAST_CONTRAST = 0.08  # of the paper's brightness
-_LEAST_NOISE = 5  # standard deviations of the paper's noise: what stands out less is no ink
-_LINKED = 0.2  # ink that links two parts of a stroke; half of the full ink makes a stroke
+_WORKING_SIDE = 512  # longer pictures are reduced: fine ruled lines fade, and a digit of a thirtieth still has pixels
+_WINDOW = 0.4  # of the picture's shorter side: no stroke is wider, the light may change over less only if it is an edge
+_LEAST_CONTRAST = 0.08  # of the paper's brightness; chosen, not measured
+_LEAST_NOISE = 5  # standard deviations of the paper's noise: of the 200,000 pixels of a blank page none differs so much
+_STROKE = 0.4  # of the darkest ink near it; chosen: more breaks hairlines, less takes in ruled lines
 _SPECK = 0.02  # of the largest mark's area
-_GAP = 0.25  # of the largest mark: what is nearer belongs to it
-_LIKE_A_DIGIT = 0.4  # of the digit's longer side: a mark so long is another digit
+_GAP = 0.3  # of the largest mark's length: what is nearer belongs to it, such as the top of a 5
+_BESIDE = 0.12  # of a digit's height: so wide a gap, from top to bottom, is between two digits
+_LIKE_A_DIGIT = 0.4  # of the digit's length: a mark so long, with a quarter of its area, is another digit
 _LEAST_SIDE = 5  # pixels
-_BRIGHTNESS = 0.85  # of ink in MNIST, each pixel weighted by its ink: the median over digits is 0.84 to 0.86
+_BRIGHTNESS = 0.85  # of ink, each pixel weighted by its ink: the median over MNIST's 60,000 training digits
 
 _Float = npt.NDArray[np.float32]
 _Mask = npt.NDArray[np.bool_]
@@ -88,8 +85,10 @@ def prepare_digit(picture: "str | os.PathLike[str] | npt.ArrayLike | Image.Image
 
     Notes
     -----
-    Ink is what differs from the paper by more than half as much as the strongest ink does. The sharper the picture, the
-    harder this threshold: MNIST was made from black-and-white scans, and its greys come from the scaling alone.
+    The light is the picture without its strokes: a closing fills whatever is dark and narrower than a window, and keeps
+    the edge of a shadow or a table. Ink is what differs from it by more than 0.4 of the strongest ink nearby.
+    The larger the digit, the harder this threshold: MNIST was made from black-and-white scans, and its greys come from
+    the scaling alone.
 
     References
     ----------
@@ -101,7 +100,7 @@ def prepare_digit(picture: "str | os.PathLike[str] | npt.ArrayLike | Image.Image
     >>> page[50:130, 200:212] = 40
     >>> digit = prepare_digit(page)
     >>> digit.image.shape, [(name, step.shape) for name, step in digit.steps.items()][3:]
-    ((28, 28, 1), [('cropped', (80, 12)), ('scaled into 20x20', (20, 3)), ('centred by mass', (28, 28))])
+    ((28, 28, 1), [('cropped', (82, 14)), ('scaled into 20x20', (20, 3)), ('centred by mass', (28, 28))])
     """
     grey = _read(picture) if isinstance(picture, (str, os.PathLike, Image.Image)) else _from_array(picture)
     grey = _reduced(grey, _WORKING_SIDE)
@@ -111,7 +110,7 @@ def prepare_digit(picture: "str | os.PathLike[str] | npt.ArrayLike | Image.Image
     scaled = _scaled(cropped)
     centred = _centred(scaled)
     names = ("grey", "light evened", "ink", "cropped", f"scaled into {INNER}x{INNER}", "centred by mass")
-    steps = (grey, np.clip(even / max(1, even.max()), 0, 1), ink, cropped, scaled, centred)
+    steps = (grey, np.clip(even, 0, 1), ink, cropped, scaled, centred)
     return Digit(centred[..., np.newaxis], dict(zip(names, steps, strict=True)))
 
 
@@ -130,32 +129,26 @@ def _read(picture: "str | os.PathLike[str] | Image.Image") -> _Float:
         try:
             image = Image.open(file, formats=_FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise ValueError(
-                f"{said} has more than {_MOST_PIXELS:,} pixels; reduce it, or crop it to the digit."
-            ) from None
+            raise ValueError(f"{said} has more than {_MOST_PIXELS:,} pixels; reduce or crop it.") from None
         except Exception as error:  # damaged headers make Pillow raise almost anything
             known = isinstance(error, UnidentifiedImageError)
             reason = "is no picture of a known kind" if known else f"cannot be read ({brief(error)})"
-            raise ValueError(
-                f"{said} {reason}; expected one of {', '.join(_FORMATS)}. Save it as PNG or JPEG."
-            ) from None
+            raise ValueError(f"{said} {reason}; expected {', '.join(_FORMATS)}. Save it as PNG or JPEG.") from None
         return _decoded(said, image)
 
 
 def _decoded(said: str, image: Image.Image) -> _Float:
     """Return the grey values of an opened picture, reduced already where it is large."""
     if image.width * image.height > _MOST_PIXELS:
-        raise ValueError(
-            f"{said} has {image.width} x {image.height}, more than {_MOST_PIXELS:,} pixels; reduce it, or "
-            "crop it to the digit."
-        )
+        size = f"{image.width} x {image.height}"
+        raise ValueError(f"{said} has {size}, more than {_MOST_PIXELS:,} pixels; reduce or crop it.")
     try:
         image.draft(None, (2 * _WORKING_SIDE, 2 * _WORKING_SIDE))  # a JPEG comes reduced from its decoder
         image.load()
         deep = image.mode.startswith(("I", "F"))
         if not deep:
             image = image.convert("RGBA" if image.has_transparency_data else "L")
-            image = image.reduce(max(1, -(-max(image.size) // (2 * _WORKING_SIDE))))
+            image = image.reduce(max(1, max(image.size) // _WORKING_SIDE))
         pixels = np.asarray(ImageOps.exif_transpose(image))
     except Exception as error:
         raise ValueError(f"{said} is damaged or cut short ({brief(error)}); save or copy the picture again.") from None
@@ -167,13 +160,10 @@ def _from_array(picture: npt.ArrayLike) -> _Float:
     array = numbers("picture", picture)
     if array.ndim not in (2, 3) or (array.ndim == 3 and not 1 <= array.shape[2] <= 4):
         raise ValueError(
-            f"picture has shape {brief(array.shape)}; expected (rows, columns) or (rows, columns, channels) with 1 "
-            "to 4 channels, one picture at a time."
+            f"picture has shape {brief(array.shape)}; expected one picture, (rows, columns) or (rows, columns, 1 to 4)."
         )
     if max(array.shape[:2]) < 8 or not min(array.shape):
-        raise ValueError(
-            f"picture has shape {array.shape}; expected at least 8 pixels along one side, and no empty axis."
-        )
+        raise ValueError(f"picture has shape {array.shape}; expected a side of at least 8 pixels, and no empty axis.")
     if array.shape[0] * array.shape[1] > _MOST_PIXELS:
         raise ValueError(f"picture has shape {array.shape}, more than {_MOST_PIXELS:,} pixels; reduce or crop it.")
     if array.dtype.kind == "f":
@@ -211,95 +201,82 @@ def _reduced(grey: _Float, side: int) -> _Float:
     return grey if times == 1 else np.asarray(Image.fromarray(grey).reduce(times))
 
 
-def _enlarged(small: _Float, shape: tuple[int, ...]) -> _Float:
-    return np.asarray(Image.fromarray(small).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
+def _window(grey: _Float) -> int:
+    return int(max(3, round(_WINDOW * min(grey.shape))))
+
+
+def _closed(grey: _Float, window: int) -> _Float:
+    """Fill what is dark and narrower than the window; the picture goes on beyond its border as it ends there."""
+    half = window // 2 + 1
+    wider = np.pad(grey, half, mode="edge")
+    closed: _Float = ndimage.grey_closing(wider, window, mode="nearest")[half:-half, half:-half]
+    return closed
 
 
 def _even_light(grey: _Float) -> _Float:
-    """Divide by the light on the paper: paper becomes 1, and ink darker, whichever of both was lighter."""
-    small = _reduced(grey, _LIGHT_SIDE)
-    light, window = _smooth_light(small), round(_WIDEST * max(small.shape))
-    # Strokes are apart from the smooth light, and narrow: a closing removes dark ones, an opening light ones.
-    darker = np.maximum(light - small, 0) * (ndimage.grey_closing(small, window) - small)
-    lighter = np.maximum(small - light, 0) * (small - ndimage.grey_opening(small, window))
-    if np.sum(lighter**2) > np.sum(darker**2):
-        grey, small, light = 1 - grey, 1 - small, 1 - light
-    small, light = np.maximum(small, _DARKEST), np.maximum(light, _DARKEST)
-    # What is left of the light, such as the edge of a shadow, is wider than any stroke: a closing keeps it.
-    # Beyond the border the paper goes on as it ends there, unless that is as dark as ink.
-    rest = ndimage.gaussian_filter(small / light, 1)
-    beyond = np.pad(rest, window, mode="edge")
-    beyond[beyond < 0.5] = 1
-    beyond[window:-window, window:-window] = rest
-    rest = ndimage.grey_closing(beyond, window)[window:-window, window:-window]
-    even = np.maximum(grey, _DARKEST) / _enlarged(light * rest, grey.shape)
-    return np.asarray(even / np.median(even[even > 0.5]), dtype=np.float32)
+    """Measure each pixel against the light: paper becomes 1, and ink darker, whichever of both was lighter."""
+    if _is_ink_lighter(grey):
+        grey = 1 - grey
+    calm = ndimage.gaussian_filter(
+        grey, min(1, max(grey.shape) / 256)
+    )  # a small picture has no grain, but thin strokes
+    light = _closed(calm, _window(grey))
+    # By less than half of the best light nothing is divided: the grain of a dark desk would be as strong as ink.
+    even = 1 - (light - calm) / np.maximum(light, max(light.max() / 2, 0.05))
+    return np.asarray(even / np.quantile(even, 0.75), dtype=np.float32)  # a closing lies above the grain of the paper
 
 
-def _smooth_light(grey: _Float) -> _Float:
-    """Fit a quadratic in place to the grey values by least absolute deviations: ink, being rare, has no say.
+def _is_ink_lighter(grey: _Float) -> bool:
+    """Tell which is narrower, what is dark or what is light: strokes are narrower than what they enclose.
 
-    The borders count more, as ink is rare there.
+    Both are measured in windows of several widths, and counted in areas of the window: the narrower, the more.
     """
-    y, x = np.meshgrid(*(np.linspace(-1, 1, length) for length in grey.shape), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    goal = grey.ravel().astype(np.float64)
-    trust = 1 + 3 * (np.maximum(abs(x), abs(y)).ravel() > 0.75)
-    weights = trust
-    for _ in range(_ROUNDS):
-        weighted = terms * weights[:, np.newaxis]
-        solution = np.linalg.lstsq(weighted.T @ terms, weighted.T @ goal, rcond=None)[0]
-        weights = trust / np.maximum(abs(goal - terms @ solution), 0.005)
-    light: _Float = (terms @ solution).reshape(grey.shape).astype(np.float32)
-    return light
+    small, evidence = _reduced(grey, 96), 0.0
+    for share in (32, 16, 8, 4):
+        window = min(small.shape) // share | 1
+        dark, light = _closed(small, window) - small, _closed(1 - small, window) - (1 - small)
+        evidence += float(np.sum(light**2) - np.sum(dark**2)) / window**2
+    return evidence > 0
 
 
 def _ink(even: _Float) -> _Float:
-    """Return how much ink each pixel holds, 0 to 1, where 1 is as dark as the strokes near it."""
-    side = max(even.shape)
-    calm = ndimage.gaussian_filter(1 - even, min(1, side / _CALM_SIDE))
-    noise = 1.4826 * float(np.median(abs(calm[even > 0.5])))
-    enough = min(calm.size - 1, max(10, calm.size // 10_000))  # so many pixels the ink has, at least
-    top = float(np.partition(calm.ravel(), -enough)[-enough])
+    """Return how much ink each pixel holds, 0 to 1, where 1 is as dark as the darkest near it."""
+    ink = 1 - even
+    noise = -float(np.quantile(ink, 0.05))  # ink makes no pixel lighter; from the 75th percentile it is one deviation
+    top = float(np.quantile(ink, 1 - min(max(10 / ink.size, 1e-4), 0.5)))  # so few pixels may be dirt
     if top < max(_LEAST_CONTRAST, _LEAST_NOISE * noise):
         raise ValueError(
             "picture shows nothing that stands out from its paper: it is blank, or too faint. Use a "
             "darker pen or more light."
         )
-    ink = np.clip(calm / top, 0, 1)
-    ink[ink < _LEAST_NOISE / 2 * noise / top] = 0
-    # Where the light is weak or the stroke thin, so is the ink: it is measured against the strokes near it.
-    sums = [_reduced(ink**power, _LIGHT_SIDE) for power in (3, 2)]
-    cubes, squares = (ndimage.gaussian_filter(part, max(part.shape) / 8, mode="constant") for part in sums)
-    strokes = np.clip(1.1 * cubes / np.maximum(squares, 1e-9), 0.5, 1)
-    even_ink: _Float = np.clip(ink / _enlarged(strokes, ink.shape), 0, 1)
-    return even_ink
+    # Where the light is weak, so is light ink. By less than half of the top nothing is divided, as it is no ink.
+    window = _window(ink)
+    near = ndimage.gaussian_filter(ndimage.maximum_filter(ink, window), window / 4)
+    strength: _Float = np.clip((ink - 3 * noise) / (np.clip(near, top / 2, top) - 3 * noise), 0, 1)
+    return strength.astype(np.float32)
 
 
 def _one_digit(ink: _Float) -> _Mask:
     """Find the digit among the marks, however many parts it has; refuse several digits."""
-    marks, _ = ndimage.label(ink > _LINKED, np.ones((3, 3)))
-    areas = np.bincount(marks.ravel(), weights=(ink > 0.5).ravel())
-    areas[0] = 0
-    areas[areas < areas.max() * _SPECK] = 0
-    length = max(_sides(marks == areas.argmax()))
+    marks, _ = ndimage.label(ink > _STROKE, np.ones((3, 3)))
+    areas = np.bincount(marks.ravel())
+    areas[0] = 0  # the paper
+    length = _length(marks == areas.argmax())
     if length < _LEAST_SIDE:
         raise ValueError(
             f"picture shows a mark of {length} pixels only, once reduced to {max(ink.shape)}; expected a digit of at "
             f"least {_LEAST_SIDE}: crop the picture to it, or write larger."
         )
-    # Marks with a gap of less than a quarter of the digit belong together, such as the top stroke of a 5 and its body.
-    solid = (areas > 0)[marks]
+    solid = (areas >= max(1, _SPECK * areas.max()))[marks]
     away = ndimage.distance_transform_edt(~solid)
     for _ in range(3):  # a stroke in pieces grows together
         groups = solid * ndimage.label(away <= _GAP / 2 * length)[0]
         areas = np.bincount(groups.ravel())
         areas[0] = 0
         digit: _Mask = groups == areas.argmax()
-        length = max(_sides(digit))
-    tall = _LIKE_A_DIGIT * length
-    others = [max(_sides(groups == group)) >= tall for group in np.flatnonzero(areas >= areas.max() / 4)]
-    found = sum(others) + _beside(marks * digit)
+        length = _length(digit)
+    large = np.flatnonzero(areas >= areas.max() / 4)
+    found = sum(_length(groups == group) >= _LIKE_A_DIGIT * length for group in large) + _beside(marks * digit)
     if found > 1:
         raise ValueError(
             f"picture shows {found} separate marks of comparable size; expected one digit: crop the picture to it."
@@ -308,35 +285,35 @@ def _one_digit(ink: _Float) -> _Mask:
 
 
 def _beside(marks: npt.NDArray[np.int32]) -> int:
-    """Count the digits that stand beside another: as tall, and with a gap between them from top to bottom."""
+    """Count the digits that stand close beside another: about as tall, and nothing above or below the gap."""
     boxes = [box for box in ndimage.find_objects(marks) if box]
-    top, bottom = min(box[0].start for box in boxes), max(box[0].stop for box in boxes)
-    tall = sorted((box[1].start, box[1].stop) for box in boxes if box[0].stop - box[0].start >= 0.6 * (bottom - top))
-    return sum(right[0] - left[1] >= 0.1 * (bottom - top) for left, right in itertools.pairwise(tall))
+    height = max(rows.stop for rows, _ in boxes) - min(rows.start for rows, _ in boxes)
+    tall = sorted((columns.start, columns.stop) for rows, columns in boxes if rows.stop - rows.start >= 0.6 * height)
+    return sum(right[0] - left[1] >= _BESIDE * height for left, right in itertools.pairwise(tall))
 
 
-def _sides(mask: _Mask) -> tuple[int, int]:
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+def _length(mask: _Mask) -> int:
+    """Longer side of the box around a mark, in pixels."""
+    return 1 + max(int(np.ptp(places)) for places in np.nonzero(mask))
 
 
 def _cropped(ink: _Float, digit: _Mask) -> _Float:
     """Cut out the digit alone, with edges as sharp as scaling will not blur: of a large digit, black and white."""
-    sharper = min(max(1.0, max(_sides(digit)) / INNER), 4.0)
-    sharp: _Float = np.clip(0.5 + (ink - 0.5) * sharper, 0, 1).astype(np.float32)
+    sharper = np.clip(_length(digit) / INNER, 1, 4)
+    sharp: _Float = np.clip(_STROKE + (ink - _STROKE) * sharper, 0, 1).astype(np.float32)
     sharp[~ndimage.binary_propagation(digit, np.ones((3, 3)), mask=sharp > 0)] = 0
-    rows, columns = (np.flatnonzero(sharp.any(axis=axis)) for axis in (1, 0))
-    return sharp[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box: tuple[slice, slice] = ndimage.find_objects((sharp > 0).astype(int))[0]
+    return sharp[box]
 
 
 def _scaled(cropped: _Float) -> _Float:
-    """Scale the longer side to 20 pixels, with antialiasing, and thin strokes to MNIST's brightness."""
+    """Scale the longer side to 20 pixels, with antialiasing, and bring strokes to MNIST's brightness."""
     longest = max(cropped.shape)
-    height, width = (max(1, round(INNER * side / longest)) for side in cropped.shape)
     if longest == INNER:
         return cropped
+    height, width = (max(1, round(INNER * side / longest)) for side in cropped.shape)
     scaled = np.asarray(Image.fromarray(cropped).resize((width, height), Image.Resampling.BILINEAR))
-    brightness = float(np.sum(scaled**2) / np.sum(scaled))  # of ink, on average
+    brightness = float(np.sum(scaled**2) / np.sum(scaled))
     bright: _Float = np.clip(scaled * max(1 / float(scaled.max()), _BRIGHTNESS / brightness), 0, 1)
     return bright
 

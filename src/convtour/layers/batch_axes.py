@@ -24,14 +24,14 @@ def apply_over_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: 
     layer : keras.Layer, keras.Model or callable
         Called with one argument of shape ``(n, ...)``; everything that it returns must begin with the same n. To pass
         more, wrap it: ``lambda x: model(x, training=True)``.
-    inputs : array or tensor, shape (*batch, ...)
+    inputs : array or tensor, shape ``(*batch, ...)``
         A NumPy array, a tensor of any backend, or the symbolic ``keras.Input`` of a functional model.
     batch_axes : int
         How many leading axes of the inputs count examples: 0 for a single example, 1 for what the layer takes anyway.
 
     Returns
     -------
-    array or tensor, shape (*batch, ...)
+    array or tensor, shape ``(*batch, ...)``
         What the layer returns, with the leading axes of the inputs; each of its outputs so where it has several. Where
         the inputs hold no example at all, it holds none either, and its shape is found with one example of zeros.
 

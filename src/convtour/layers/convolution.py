@@ -36,7 +36,7 @@ def convolve(
     inputs : array-like, shape (n, ..., channels)
         A batch of n examples, with as many axes between batch and channels as the kernel has. With
         ``data_format="channels_first"``, ``(n, channels, ...)``.
-    kernel : array-like, shape (*kernel_size, channels // groups, filters)
+    kernel : array-like, shape ``(*kernel_size, channels // groups, filters)``
         The weights, in the layout of ``layer.kernel`` whatever the data format.
     bias : array-like, shape (filters,), optional
         Added to every position of a filter's output.

@@ -1,0 +1,183 @@
+"""Say what is wrong with an answer: type, dtype, rank, shape, values, in that order, and never what is right."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class WrongError(Exception):
+    """An answer that is wrong; its text says how."""
+
+
+class NotAttemptedError(Exception):
+    """The dots still stand where an answer belongs."""
+
+
+def compare(answer: object, expected: object, *, tolerance: float = 0.0, dtype: bool = False) -> None:
+    """Raise `WrongError` unless an answer is what was expected.
+
+    Parameters
+    ----------
+    answer : object
+        Anything at all.
+    expected : bool, int, float, str, tuple or ndarray
+        A tuple is a shape, or a row of numbers.
+    tolerance : float
+        How far a number may lie from the expected one; rounding of float32 is always allowed.
+    dtype : bool
+        Whether an array must have the expected dtype, and not only numbers.
+    """
+    if answer is ... or (isinstance(answer, tuple) and any(part is ... for part in answer)):
+        raise NotAttemptedError
+    if answer is None:
+        raise WrongError("This is `None`. A function without `return` gives `None`.")
+    if isinstance(expected, (bool, str)):
+        _compare_plain(answer, expected)
+    elif isinstance(expected, Real):
+        _compare_numbers(answer, expected, tolerance)
+    elif isinstance(expected, tuple):
+        _compare_tuples(answer, expected, tolerance)
+    else:
+        _compare_arrays(answer, np.asarray(expected), tolerance, dtype)
+
+
+def _compare_plain(answer: object, expected: bool | str) -> None:
+    kind, name = (
+        (str, 'text in quotes, such as `"valid"`') if isinstance(expected, str) else (bool, "`True` or `False`")
+    )
+    answer = bool(answer) if isinstance(answer, np.bool_) else answer
+    if not isinstance(answer, kind):
+        raise WrongError(f"Asked for is {name}; this is of type {type(answer).__name__}.")
+    if answer != expected:
+        raise WrongError("It is the other one." if kind is bool else f"It is another word than {str(answer)[:40]!r}.")
+
+
+def _compare_numbers(answer: object, expected: Real, tolerance: float) -> None:
+    if isinstance(answer, (bool, np.bool_, str, bytes)):
+        hint = " Leave out the quotes." if isinstance(answer, (str, bytes)) else ""
+        raise WrongError(f"Asked for is a number; this is of type {type(answer).__name__}.{hint}")
+    if not isinstance(answer, Real):  # an array or a tensor of one number
+        array = _numbers(answer, "a number")
+        if array.size != 1:
+            raise WrongError(f"Asked for is one number; this holds {array.size}.")
+        answer = array.reshape(-1)[0].item()
+    value, right = float(answer), float(expected)  # type: ignore[arg-type]
+    if abs(value - right) <= _slack(right, tolerance):
+        return
+    if value != value:
+        raise WrongError("This is NaN, not a number.")
+    if isinstance(expected, Integral) and value != round(value):
+        raise WrongError(f"{value:.6g} is not a whole number; a whole number is asked for.")
+    if isinstance(expected, Integral) and abs(value - right) == 1:
+        raise WrongError("Off by one. Count the ends: is the first or the last one counted twice, or left out?")
+    if right and abs(value + right) <= _slack(right, tolerance):
+        raise WrongError("The size is right, the sign is not.")
+    for times, other in (
+        (100, "a share from 0 to 1 is asked for, not percent"),
+        (0.01, "percent are asked for, not a share"),
+    ):
+        if not isinstance(expected, Integral) and abs(value / times - right) <= _slack(right, tolerance):
+            raise WrongError(f"The unit is another one: {other}.")
+    raise WrongError(f"{value:.6g} is too {'large' if value > right else 'small'}.")
+
+
+def _compare_tuples(answer: object, expected: tuple[Any, ...], tolerance: float) -> None:
+    try:
+        if isinstance(answer, (str, bytes, dict, set)):
+            raise TypeError
+        given: tuple[Any, ...] = tuple(answer)  # type: ignore[arg-type]
+    except TypeError:
+        raise WrongError(f"Asked for is a tuple, such as `(2, 3)`; this is of type {type(answer).__name__}.") from None
+    for entry in given:
+        if isinstance(entry, (bool, np.bool_)) or not isinstance(entry, Real):
+            raise WrongError(f"Each entry is a number; one of these is of type {type(entry).__name__}.")
+    whole = all(isinstance(entry, Integral) for entry in expected)
+    if whole and not all(isinstance(entry, Integral) for entry in given):
+        raise WrongError("Lengths are whole numbers; one of these is a float. Divide with `//`.")
+    if len(given) != len(expected):
+        if len(expected) > 2 and given == expected[1:]:
+            raise WrongError("The batch axis is missing: it comes first.")
+        raise WrongError(f"It has {len(given)} entries; another number of them is asked for.")
+    close = [abs(float(a) - float(e)) <= _slack(float(e), tolerance) for a, e in zip(given, expected, strict=True)]
+    if all(close):
+        return
+    if given in ((expected[0], expected[-1], *expected[1:-1]), (expected[-1], *expected[:-1])):
+        raise WrongError(
+            "The lengths are right, their order is not: in Keras channels come last unless asked otherwise."
+        )
+    if sorted(given) == sorted(expected):
+        raise WrongError("The numbers are right, their order is not.")
+    wrong = [axis for axis, right in enumerate(close) if not right]
+    where = f"entr{'y' if len(wrong) == 1 else 'ies'} {', '.join(map(str, wrong))} (counted from 0)"
+    if whole and all(abs(given[axis] - expected[axis]) == 1 for axis in wrong):
+        raise WrongError(f"Off by one in {where}: count the places where a window may begin, the first one included.")
+    raise WrongError(f"Not right in {where}; the rest is.")
+
+
+def _compare_arrays(answer: object, expected: Array, tolerance: float, dtype: bool) -> None:
+    given = _numbers(answer, "an array")
+    if dtype and given.dtype != expected.dtype:
+        raise WrongError(f"Its dtype is {given.dtype}; {expected.dtype} is asked for.")
+    if given.shape != expected.shape:
+        raise WrongError(_shape_mistake(given.shape, expected.shape))
+    given, right = given.astype(float), expected.astype(float)
+    slack = tolerance + 1e-5 + 1e-4 * abs(right)
+    if np.all(abs(given - right) <= slack):
+        return
+    if np.isnan(given).any() and not np.isnan(right).any():
+        raise WrongError("The shape is right; there are NaN among the values.")
+    others = {f"reversed along axis {axis}": np.flip(right, axis) for axis in range(right.ndim)}
+    others |= {"reversed along every axis": np.flip(right), "of the opposite sign": -right}
+    if right.ndim == 2 and right.shape[0] == right.shape[1]:
+        others["transposed"] = right.T
+    for name, other in others.items():
+        if np.all(abs(given - other) <= slack):
+            raise WrongError(f"The shape is right; the values are {name}.")
+    wrong = np.argwhere(~(abs(given - right) <= slack))
+    first = tuple(int(index) for index in wrong[0])
+    raise WrongError(
+        f"The shape is right; {len(wrong)} of {right.size} values are not, the first at index "
+        f"{first[0] if len(first) == 1 else first}."
+    )
+
+
+def _shape_mistake(given: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    if len(expected) > 2 and given == expected[1:]:
+        return f"Its shape is {given}: the batch axis is missing, which comes first."
+    if given[1:] == expected:
+        return f"Its shape is {given}: one axis too many, in front."
+    if expected[-1:] == (1,) and given == expected[:-1]:
+        return f"Its shape is {given}: the axis of channels is missing, which comes last."
+    if len(given) != len(expected):
+        axes = "axis" if len(given) == 1 else "axes"
+        return f"It has {len(given)} {axes}, shape {given}; {len(expected)} are asked for."
+    if given in ((expected[0], expected[-1], *expected[1:-1]), (expected[-1], *expected[:-1])):
+        return f"Its shape is {given}: channels come first there; in Keras they come last unless asked otherwise."
+    wrong = [axis for axis, (one, other) in enumerate(zip(given, expected, strict=True)) if one != other]
+    where = f"ax{'is' if len(wrong) == 1 else 'es'} {', '.join(map(str, wrong))}"
+    if all(abs(given[axis] - expected[axis]) == 1 for axis in wrong):
+        return f"Its shape is {given}: off by one along {where}."
+    return f"Its shape is {given}: another length along {where} is asked for."
+
+
+def _numbers(answer: object, asked: str) -> Array:
+    """Return whatever NumPy reads as numbers, or say that it is none."""
+    if isinstance(answer, (str, bytes, dict, set)) or callable(answer):
+        raise WrongError(f"Asked for is {asked}; this is of type {type(answer).__name__}.")
+    try:
+        array = np.asarray(answer)
+    except Exception:
+        raise WrongError(f"Asked for is {asked}; this, of type {type(answer).__name__}, is none.") from None
+    if array.dtype.kind not in "biuf":
+        raise WrongError(
+            f"Asked for is {asked} of real numbers; this, of type {type(answer).__name__}, holds {array.dtype}."
+        )
+    return array
+
+
+def _slack(right: float, tolerance: float) -> float:
+    return tolerance + 1e-6 * abs(right) + 1e-12

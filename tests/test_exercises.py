@@ -1,0 +1,358 @@
+"""Exercises say which mistake was made, never raise, and end in time; every solution passes its own check."""
+
+import ast
+from collections.abc import Iterator
+import contextlib
+from pathlib import Path
+import re
+import threading
+import time
+from typing import Any
+
+from convtour import exercises
+from convtour.exercises.exercise import Exercise, Said
+from convtour.exercises.judges import Choice, Function, Judge, Value, Written, theirs
+from convtour.exercises.limit import run_within
+from convtour.exercises.mistakes import WrongError, compare
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+import nbformat
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LESSONS = sorted((ROOT / "src" / "convtour" / "exercises").glob("lesson_*.py"))
+NAMES = [path.stem.removeprefix("lesson_") for path in LESSONS]
+ALL = [pytest.param(name, n, id=f"{name}-{n + 1}") for name in NAMES for n in range(len(exercises.load(name)))]
+
+
+def solved(exercise: Exercise, name: str) -> Any:
+    """What the solution's code makes of the name that the notebook's cell checks."""
+    scope: dict[str, Any] = {}
+    exec(exercise.answer, scope)
+    return scope[name]
+
+
+def cells(notebook: str) -> dict[str, Any]:
+    stored = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4)
+    return {cell.id: cell for cell in stored.cells}
+
+
+def checked_name(source: str) -> str:
+    """The name in the brackets of a cell's last line, `four.check(name)`."""
+    found = re.fullmatch(r"\w+\.check\((\w+)\)", source.strip().splitlines()[-1])
+    assert found, source
+    return found[1]
+
+
+def test_every_notebook_from_01_to_09_has_exercises_fifty_in_all() -> None:
+    stems = [path.stem for path in sorted((ROOT / "notebooks").glob("0[1-9]_*.ipynb"))]
+    assert stems == NAMES
+    assert min(len(exercises.load(name)) for name in NAMES) >= 5
+    assert len(ALL) >= 50
+
+
+@pytest.mark.parametrize(("notebook", "index"), ALL)
+def test_a_solution_passes_its_own_check_and_a_stub_is_not_attempted(notebook: str, index: int) -> None:
+    exercise = exercises.load(notebook)[index]
+    source = cells(notebook)[f"exercise-{index + 1}"].source
+    name = checked_name(source)
+    scope: dict[str, Any] = {}
+    exec("\n".join(source.strip().splitlines()[:-1]), scope)
+    assert exercise.check(scope[name]).passed is None
+    verdict = exercise.check(solved(exercise, name))
+    assert verdict.passed, verdict
+    assert re.match(r"\*\*Right\.\*\* [A-Z0-9`\"$(\-−]", verdict.text)
+    assert str(exercise.hint()) != str(exercise.hint()) or len(exercise.hints) == 1
+    assert exercise.answer.strip() in exercise.solution().text
+
+
+@pytest.mark.parametrize(("notebook", "index"), ALL)
+def test_typical_mistakes_get_each_their_own_message_and_never_the_answer(notebook: str, index: int) -> None:
+    exercise = exercises.load(notebook)[index]
+    mistakes = exercise.judge.mistakes
+    assert len(mistakes) >= (2 if isinstance(exercise.judge, Choice) else 3)
+    said = []
+    for wrong, message in mistakes:
+        verdict = exercise.check(wrong)
+        assert verdict.passed is False
+        assert message in verdict.text
+        said.append(message)
+    assert len(set(said)) == len(said)
+    if isinstance(exercise.judge, Value) and isinstance(exercise.judge.expected, (int, float, tuple)):
+        right = re.escape(str(exercise.judge.expected))
+        assert not [message for message in said if re.search(rf"(?<![\w.,]){right}(?![\w]|[.,]\d)", message)]
+
+
+@pytest.mark.parametrize("notebook", NAMES)
+def test_the_page_shows_every_exercise_in_order(notebook: str) -> None:
+    found = cells(notebook)
+    numbers = [int(cell_id.split("-")[1]) for cell_id in found if re.fullmatch(r"exercise-\d+", cell_id)]
+    assert numbers == list(range(1, len(exercises.load(notebook)) + 1))
+    assert f'exercises.load("{notebook}")' in found["exercise-load"].source
+
+
+@pytest.fixture(scope="module")
+def kernel_cells() -> list[Any]:
+    """The exercise cells of all pages, the stubs replaced by the solutions."""
+    filled = []
+    for notebook in NAMES:
+        found = cells(notebook)
+        page = exercises.load(notebook)
+        for cell_id, cell in found.items():
+            if number := re.fullmatch(r"exercise-(\d+)", cell_id):
+                last = cell.source.strip().splitlines()[-1]
+                filled.append(nbformat.v4.new_code_cell(f"{page[int(number[1]) - 1].answer.strip()}\n\n{last}"))
+            elif cell_id == "exercise-load" or re.fullmatch(r"exercise-\d+-question", cell_id):
+                filled.append(nbformat.v4.new_code_cell(cell.source))
+    return filled
+
+
+def test_with_all_solutions_filled_in_the_exercises_run_clean_from_top_to_bottom(kernel_cells: list[Any]) -> None:
+    from store_notebooks import run
+
+    done = run(nbformat.v4.new_notebook(cells=kernel_cells))
+    verdicts = [
+        output["data"]["text/markdown"]
+        for cell in done.cells
+        for output in cell.outputs
+        if ".check(" in cell.source and "data" in output
+    ]
+    assert len(verdicts) == len(ALL)
+    assert [text for text in verdicts if not text.startswith("**Right.**")] == []
+    for name in NAMES:
+        count = len(exercises.load(name))
+        assert any(text.endswith(f"\n\n{count} of {count} done.") for text in verdicts)
+
+
+# A check never raises and never takes longer than its limit, whatever it is given.
+
+_PLAIN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(),
+    st.binary(),
+    st.dates(),
+    hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, max_dims=4, max_side=3)),
+)
+ANYTHING = st.recursive(
+    _PLAIN,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.tuples(inner, inner),
+        st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        st.functions(like=lambda *args, **kwargs: None, returns=inner, pure=False),
+    ),
+    max_leaves=8,
+)
+
+
+class Spiteful:
+    """An object that answers every question with an exception."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        raise RuntimeError
+
+    def __iter__(self) -> Iterator[Any]:
+        raise RuntimeError
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise RuntimeError
+
+
+JUDGES: dict[str, Judge] = {
+    "number": Value(5, [(4, "m")]),
+    "float": Value(0.25, [(0.5, "m")]),
+    "shape": Value((4, 26, 26, 2), [((26, 26, 2), "m")]),
+    "array": Value(np.arange(12.0).reshape(3, 4), [(np.zeros((3, 4)), "m")], dtype=True),
+    "word": Value("same"),
+    "truth": Value(True),
+    "choice": Choice([("one", None), ("two", "no")]),
+    "function": Function(lambda n: n + 1, [(1,), (2,)], [(lambda n: n, "m")]),
+    "written": Written(lambda answer: compare(theirs(answer, 3), 4)),
+}
+
+
+@pytest.mark.parametrize("kind", JUDGES)
+@given(answer=ANYTHING)
+def test_a_check_raises_for_no_answer(kind: str, answer: Any) -> None:
+    verdict = Exercise("?", JUDGES[kind], ["h"], "answer = 1", "Because.").check(answer)
+    assert verdict.passed in (True, False, None)
+    assert not verdict.passed or kind != "number" or answer == 5 or np.allclose(answer, 5)
+    assert repr(verdict)
+
+
+@pytest.mark.parametrize("kind", JUDGES)
+def test_nor_for_an_answer_that_fights_back(kind: str) -> None:
+    assert Exercise("?", JUDGES[kind], ["h"], "answer = 1", "Because.").check(Spiteful()).passed is False
+
+
+def endless() -> None:
+    while True:
+        pass
+
+
+def endless_and_deaf() -> None:
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("function", [endless, endless_and_deaf])
+def test_a_check_ends_with_its_limit(function: Any) -> None:
+    exercise = Exercise("?", Function(lambda: 1, [()]), ["h"], "answer = 1", "Because.", seconds=0.3)
+    start = time.monotonic()
+    verdict = exercise.check(function)
+    assert time.monotonic() - start < 2
+    assert verdict.passed is False
+    assert "0.3 seconds" in verdict.text
+
+
+def test_a_loop_that_was_given_up_does_not_go_on() -> None:
+    before = threading.active_count()
+    run_within(0.2, endless)
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert threading.active_count() == before
+
+
+def test_the_reader_s_own_exception_is_told_as_theirs_with_its_line() -> None:
+    def halved(number: int) -> float:
+        return number / 0
+
+    verdict = Exercise("?", Function(lambda n: n / 2, [(4,)]), ["h"], "answer = 1", "Because.").check(halved)
+    assert "Your function raised, for `4`" in verdict.text
+    assert "in halved: return number / 0" in verdict.text
+    assert "ZeroDivisionError: division by zero" in verdict.text
+
+
+def test_an_exception_in_a_library_is_told_without_the_library_s_lines() -> None:
+    import keras
+
+    dense = keras.layers.Dense(2)
+    dense.build((None, 3))
+    verdict = Exercise("?", Function(lambda x: x, [(np.zeros((1, 4)),)]), ["h"], "answer = 1", "Because.").check(dense)
+    assert "Your function raised" in verdict.text
+    assert "line " not in verdict.text.split("```")[1].splitlines()[1]
+
+
+def test_words_print_without_their_stars_and_powers_keep_theirs() -> None:
+    assert (
+        repr(Said("**Right.** It is `3**2` or `(1 + 2) ** 2`, and 2**3."))
+        == "Right. It is `3**2` or `(1 + 2) ** 2`, and 2**3."
+    )
+
+
+def test_arguments_that_a_function_changes_are_not_seen_by_the_next() -> None:
+    def spoil(array: np.ndarray) -> float:
+        array[:] = 0
+        return 6.0
+
+    judge = Function(np.sum, [(np.arange(4.0),)])
+    assert Exercise("?", judge, ["h"], "answer = 1", "Because.").check(spoil).passed
+    assert judge.cases[0][0].sum() == 6
+
+
+SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "said"),
+    [
+        # in the order in which they are looked for: type, dtype, rank, shape, values
+        (None, SHAPE, "None"),
+        ("26", 26, "Leave out the quotes"),
+        (True, 26, "of type bool"),
+        ([3, 4], 26, "holds 2"),
+        (2.5, 3, "whole number"),
+        (27, 26, "Off by one"),
+        (-26, 26, "the sign is not"),
+        (25.0, 0.25, "not percent"),
+        (0.25, 25.0, "not a share"),
+        (float("nan"), 0.25, "NaN"),
+        (7, 26, "too small"),
+        (26, SHAPE, "Asked for is a tuple"),
+        ((4, "26", 26, 2), SHAPE, "of type str"),
+        ((4, 26.0, 26, 2), SHAPE, "//"),
+        ((26, 26, 2), SHAPE, "batch axis is missing"),
+        ((4, 26, 2), SHAPE, "It has 3 entries"),
+        ((4, 2, 26, 26), SHAPE, "channels come last"),
+        ((2, 26, 26, 4), SHAPE, "their order is not"),
+        ((4, 25, 25, 2), SHAPE, "Off by one in entries 1, 2"),
+        ((4, 28, 28, 2), SHAPE, "Not right in entries 1, 2"),
+        (3, "same", "text in quotes"),
+        ("full", "same", "another word"),
+        (0, True, "`True` or `False`"),
+        (False, True, "the other one"),
+        ("text", GRID, "Asked for is an array"),
+        (np.array(["a"]), GRID, "holds <U1"),
+        (np.zeros(3), GRID, "It has 1 axis"),
+        (np.zeros((1, 3, 3)), GRID, "one axis too many"),
+        (np.zeros((3, 3)), np.zeros((2, 3, 3)), "batch axis is missing"),
+        (np.zeros((2, 3)), np.zeros((2, 3, 1)), "axis of channels is missing"),
+        (np.zeros((2, 1, 5, 5)), np.zeros((2, 5, 5, 1)), "channels come first there"),
+        (np.zeros((3, 4)), GRID, "off by one along axis 1"),
+        (np.zeros((3, 9)), GRID, "another length along axis 1"),
+        (GRID[::-1], GRID, "reversed along axis 0"),
+        (GRID[::-1, ::-1], GRID, "reversed along every axis"),
+        (GRID.T, GRID, "transposed"),
+        (-GRID, GRID, "opposite sign"),
+        (GRID * np.nan, GRID, "NaN"),
+        (GRID + (GRID == 5), GRID, "1 of 9 values are not, the first at index (1, 2)"),
+    ],
+)
+def test_a_mistake_is_named(answer: Any, expected: Any, said: str) -> None:
+    with pytest.raises(WrongError) as caught:
+        compare(answer, expected)
+    assert said in str(caught.value)
+    if isinstance(expected, tuple):
+        assert str(expected) not in str(caught.value)
+
+
+def test_the_dtype_is_held_where_it_is_asked_for() -> None:
+    ones = np.ones(3, "float32")
+    compare(ones.astype("float64"), ones)
+    with pytest.raises(WrongError, match="dtype is float64; float32 is asked for"):
+        compare(ones.astype("float64"), ones, dtype=True)
+
+
+def test_rounding_of_float32_is_no_mistake_and_tensors_are_read() -> None:
+    import keras
+
+    compare(keras.ops.convert_to_tensor([0.1, 0.2]), np.array([0.1, 0.2]))
+    compare(np.float32(0.1), 0.1)
+    compare([4, 26, 26, 2], SHAPE)
+
+
+def test_an_unknown_notebook_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="notebook='04': expected '01_convolution_by_hand' or"):
+        exercises.load("04")
+
+
+def test_loading_once_more_starts_anew() -> None:
+    once, again = exercises.load(NAMES[0]), exercises.load(NAMES[0])
+    once[0].passed = True
+    assert not again[0].passed
+
+
+def test_a_lesson_loads_no_keras_by_itself() -> None:
+    for path in LESSONS:
+        for node in ast.parse(path.read_text()).body:
+            assert not (isinstance(node, ast.Import) and {a.name for a in node.names} & {"keras", "sklearn"}), path.name
