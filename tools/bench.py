@@ -717,6 +717,7 @@ def draw_times(results: dict[str, Any]) -> Any:
                 axes.plot(times[way], [row] * len(times[way]), "o", color=VERMILION, markersize=4, label=label)
             axes.legend()
         axes.invert_yaxis()
+        axes.grid(visible=False)  # the bars bear their numbers
         axes.set(xlabel="times as long as evaluate_model", xlim=(0, 1.15 * max(map(max, times.values()))))
     drawn = "; ".join(f"{name} {bar.get_width():.2f}" for name, bar in zip(names, bars, strict=True))
     of = f"medians of {rounds} rounds" if rounds > 1 else "one round"
@@ -740,7 +741,8 @@ def draw_workers(results: dict[str, Any]) -> Any:
         shared = {number: alone / number for number in workers if number <= cores}
         axes.plot([*shared], [*shared.values()], "s--", color=VERMILION, label="if all of it could be shared")
         axes.set(xlabel="workers", ylabel="seconds", xticks=workers)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(run["seconds"] for run in runs))
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     size = f"{runs[0]['images']:,} images, {runs[0]['folds']} folds, {runs[0]['epochs']} epoch"
     points = ", ".join(f"{run['workers']}: {run['seconds']:.1f} s" for run in runs)
@@ -766,7 +768,7 @@ def draw_roofline(results: dict[str, Any]) -> Any:
         places[label] = sums / moved, sums / milliseconds / 1e6
     with styled(figsize=(7, 3.6)) as picture:
         axes = picture.subplots()
-        across = np.geomspace(0.5, 50, 100)
+        across = np.array([0.5, arithmetic / memory, 50])  # the roof's ends and its ridge
         axes.loglog(across, np.minimum(arithmetic, memory * across), color=VERMILION)
         axes.annotate("memory", (0.8, memory), ha="right")
         axes.annotate("arithmetic", (20, 1.06 * arithmetic), va="bottom")
@@ -777,6 +779,8 @@ def draw_roofline(results: dict[str, Any]) -> Any:
             words.append(f"{name}: {y:.0f} at {x:.1f} for each byte, {share:.0f} % of the roof")
         axes.set(xlabel="multiply-adds for each byte read or written", ylabel="billion multiply-adds a second")
         axes.set_ylim(1, 3 * arithmetic)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:g}")
         axes.legend(loc="lower right")
     picture.description = (
         f"A roof that rises with the speed of memory, {memory:.0f} billion bytes a second, and is flat at that of "
