@@ -11,7 +11,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 UV := uv==0.13.9
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
-.PHONY: help lab test lint package-tests notebook-tests numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
+.PHONY: help lab test lint package-tests notebook-tests test-lowest test-jax test-torch numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
 
 help:
 	@echo 'make lab        open the tour in JupyterLab'
@@ -21,6 +21,8 @@ help:
 	@echo 'make site       build the site from the stored notebooks, in build/site'
 	@echo 'make export     each notebook as an HTML file that works offline, in build/export'
 	@echo 'make test-browser  open the site and the tour in a real browser'
+	@echo 'make test-lowest  the package tests with the lowest versions of what pyproject.toml names'
+	@echo 'make test-jax, make test-torch  the package tests on these backends of Keras'
 	@echo 'make numerics   run all tests as other processors compute'
 	@echo 'make bench      measure cross-validation against other ways to do it, half an hour'
 	@echo 'make lock       renew requirements.lock from pyproject.toml'
@@ -42,6 +44,27 @@ package-tests: $(VENV)/.ready
 
 notebook-tests: $(VENV)/.ready
 	$(BIN)/python -m pytest $(NBVAL)
+
+# What pyproject.toml names, in the lowest versions that it allows, on the lowest Python.
+test-lowest: build/lowest/.ready
+	build/lowest/bin/python -m pytest -n 2 --dist worksteal
+
+build/lowest/.ready: pyproject.toml
+	python3.11 -m venv --clear build/lowest
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
+	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct \
+		--editable '.[tour,dev]'
+	@touch $@
+
+# Keras on another backend: what is locked, and the backend beside it.
+test-jax test-torch: test-%: build/%/.ready
+	KERAS_BACKEND=$* build/$*/bin/python -m pytest -n 2 --dist worksteal
+
+build/jax/.ready build/torch/.ready: build/%/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv build/$*
+	build/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	build/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[$*]'
+	@touch $@
 
 # Other processors round otherwise, and lack some kernels. These runs stand for them: one thread, older instructions,
 # and TensorFlow without oneDNN, as it is by itself on a processor without AVX-512.
