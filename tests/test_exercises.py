@@ -63,7 +63,7 @@ def test_a_solution_passes_its_own_check_and_a_stub_is_not_attempted(notebook: s
     assert exercise.check(scope[name]).passed is None
     verdict = exercise.check(solved(exercise, name))
     assert verdict.passed, verdict
-    assert re.match(r"\*\*Right\.\*\* [A-Z0-9`\"$(\-−]", verdict.text)
+    assert re.match(r"✓ \*\*Right\.\*\* [A-Z0-9`\"$(\-−]", verdict.text)
     assert str(exercise.hint()) != str(exercise.hint()) or len(exercise.hints) == 1
     assert exercise.answer.strip() in exercise.solution().text
 
@@ -120,10 +120,10 @@ def test_with_all_solutions_filled_in_the_exercises_run_clean_from_top_to_bottom
         if ".check(" in cell.source and "data" in output
     ]
     assert len(verdicts) == len(ALL)
-    assert [text for text in verdicts if not text.startswith("**Right.**")] == []
+    assert [text for text in verdicts if not text.startswith("✓ **Right.**")] == []
     for name in NAMES:
         count = len(exercises.load(name))
-        assert any(text.endswith(f"\n\n{count} of {count} done.") for text in verdicts)
+        assert any(text.endswith(f" {count} of {count} done.") for text in verdicts)
 
 
 # A check never raises and never takes longer than its limit, whatever it is given.
@@ -253,6 +253,28 @@ def test_an_exception_in_a_library_is_told_without_the_library_s_lines() -> None
     assert "line " not in verdict.text.split("```")[1].splitlines()[1]
 
 
+def test_what_helps_is_said_with_it() -> None:
+    def check(answer: Any, *case: Any) -> str:
+        judge = Function(lambda *arguments: 1, [case])
+        return Exercise("?", judge, ["h"], "answer = 1", "Because.").check(answer).text
+
+    import keras
+
+    assert "run the cells above" in check(lambda: not_there)  # type: ignore[name-defined]  # noqa: F821
+    assert "gave `None`" in check(lambda: None)
+    assert "the function that makes it" in check(keras.layers.Dense(2))
+    assert "So it is for `np.array([1, 2])`, an array of shape (3, 5), `4`." in check(
+        lambda *given: 2, np.array([1, 2]), np.zeros((3, 5)), 4
+    )
+
+
+def test_each_hint_says_more_and_the_last_says_that_it_is() -> None:
+    exercise = Exercise("?", Value(1), ["one", "two"], "answer = 1", "Because.")
+    first, second, third = (repr(exercise.hint()) for _ in range(3))
+    assert first == "Hint 1 of 2. one"
+    assert second == third == "Hint 2 of 2. two (The last; `solution()` shows an answer.)"
+
+
 def test_words_print_without_their_stars_and_powers_keep_theirs() -> None:
     assert (
         repr(Said("**Right.** It is `3**2` or `(1 + 2) ** 2`, and 2**3."))
@@ -281,6 +303,7 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         ("26", 26, "Leave out the quotes"),
         (True, 26, "of type bool"),
         ([3, 4], 26, "holds 2"),
+        ((13, 888), 13_888, "a comma makes a tuple"),
         (2.5, 3, "whole number"),
         (27, 26, "Off by one"),
         (-26, 26, "the sign is not"),
@@ -290,6 +313,7 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         (7, 26, "too small"),
         (26, SHAPE, "Asked for is a tuple"),
         ((4, "26", 26, 2), SHAPE, "of type str"),
+        ((None, 26, 26, 2), SHAPE, "one of these is `None`"),
         ((4, 26.0, 26, 2), SHAPE, "//"),
         ((26, 26, 2), SHAPE, "batch axis is missing"),
         ((4, 26, 2), SHAPE, "It has 3 entries"),
@@ -302,7 +326,7 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         (0, True, "`True` or `False`"),
         (False, True, "the other one"),
         ("text", GRID, "Asked for is an array"),
-        (np.array(["a"]), GRID, "holds <U1"),
+        (np.array(["a"]), GRID, "holds text"),
         (np.zeros(3), GRID, "It has 1 axis"),
         (np.zeros((1, 3, 3)), GRID, "one axis too many"),
         (np.zeros((3, 3)), np.zeros((2, 3, 3)), "batch axis is missing"),
@@ -315,7 +339,9 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         (GRID.T, GRID, "transposed"),
         (-GRID, GRID, "opposite sign"),
         (GRID * np.nan, GRID, "NaN"),
-        (GRID + (GRID == 5), GRID, "1 of 9 values are not, the first at index (1, 2)"),
+        (np.array([1, 2, 3]), np.array([1.5, 2.25, 3.0]), "cut to whole numbers"),
+        (GRID + 1.0 * (GRID > 6), GRID, "2 of 9 values are not, the first at index (2, 1), where yours is 8"),
+        (GRID + (GRID == 5), GRID, "1 of 9 values is not, at index (1, 2), where yours is 6"),
     ],
 )
 def test_a_mistake_is_named(answer: Any, expected: Any, said: str) -> None:

@@ -728,6 +728,7 @@ def draw_times(results: dict[str, Any]) -> Any:
 def draw_workers(results: dict[str, Any]) -> Any:
     """How the time of evaluate_model falls with the number of workers, beside a time that is shared evenly."""
     from convtour.picture import BLUE, VERMILION, styled
+    from matplotlib.ticker import MaxNLocator
 
     runs = sorted((run for run in results["growth"] if run["workers"]), key=lambda run: int(run["workers"]))
     if not runs:
@@ -742,7 +743,7 @@ def draw_workers(results: dict[str, Any]) -> Any:
         axes.plot([*shared], [*shared.values()], "s--", color=VERMILION, label="if all of it could be shared")
         axes.set(xlabel="workers", ylabel="seconds", xticks=workers)
         axes.set_ylim(0, 1.1 * max(run["seconds"] for run in runs))
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.legend()
     size = f"{runs[0]['images']:,} images, {runs[0]['folds']} folds, {runs[0]['epochs']} epoch"
     points = ", ".join(f"{run['workers']}: {run['seconds']:.1f} s" for run in runs)

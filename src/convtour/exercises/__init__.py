@@ -7,9 +7,7 @@ Examples
 >>> from convtour import exercises
 >>> first = exercises.load("02_every_option")[0]
 >>> first.check(...)
-Not attempted. Your answer goes where the dots are.
-<BLANKLINE>
-0 of 8 done.
+Not attempted. Your answer goes where the dots are. 0 of 8 done.
 """
 
 from convtour.exercises.exercise import Exercise, Said

@@ -76,24 +76,24 @@ class Exercise:
         outcome = run_within(self.seconds, self.judge, answer) if answer is not ... else None
         if outcome is None or isinstance(outcome.error, NotAttemptedError):
             passed = None
-            text = "**Not attempted.** Your answer goes where the dots are."
+            text = f"**Not attempted.** Your answer goes where the dots are. {self._progress()}"
         elif not outcome.in_time:
-            text = f"**Not yet.** No answer within {self.seconds:g} seconds; is there a loop that does not end?"
+            text = f"✗ **Not yet.** No answer within {self.seconds:g} seconds; is there a loop that does not end?"
         elif isinstance(outcome.error, WrongError):
-            text = f"**Not yet.** {outcome.error}"
+            text = f"✗ **Not yet.** {outcome.error}"
         elif outcome.error is not None:
-            text = f"**Not yet.** This could not be read as an answer: {type(outcome.error).__name__}."
+            text = f"✗ **Not yet.** This could not be read as an answer: {type(outcome.error).__name__}."
         else:
-            passed = True
-            text = f"**Right.** {self.because}"
-        self.passed = self.passed or passed is True
-        return Said(f"{text}\n\n{self._progress()}", passed)
+            passed = self.passed = True
+            text = f"✓ **Right.** {self.because} {self._progress()}"
+        return Said(text, passed)
 
     def hint(self) -> Said:
         """Return the next hint; each call gives one more."""
         self.hints_shown = min(self.hints_shown + 1, len(self.hints))
         number = self.hints_shown
-        return Said(f"**Hint {number} of {len(self.hints)}.** {self.hints[number - 1]}")
+        last = " (The last; `solution()` shows an answer.)" if number == len(self.hints) else ""
+        return Said(f"**Hint {number} of {len(self.hints)}.** {self.hints[number - 1]}{last}")
 
     def solution(self) -> Said:
         """Return an answer, as code that runs, and why it is right."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from convtour.exercises.limit import Stopped
 from convtour.exercises.mistakes import NotAttemptedError, WrongError, compare
+import numpy as np
 
 
 class Judge(Protocol):
@@ -106,7 +107,8 @@ class Function:
                 compare(result, self.oracle(*copy.deepcopy(case)), tolerance=self.tolerance, dtype=self.dtype)
             except WrongError as error:
                 self._known_mistake(answer)
-                raise WrongError(f"{error}\n\nSo it is for {_called(case)}.") from None
+                called = f"\n\nSo it is for {_called(case)}." if case else ""
+                raise WrongError(f"{error}{called}") from None
 
     def _known_mistake(self, answer: Callable[..., Any]) -> None:
         """Raise the message of the mistake that gives what the answer gives, on all cases."""
@@ -132,14 +134,24 @@ class Written:
 def theirs(function: Any, *arguments: Any) -> Any:
     """Call what the reader wrote with copies of the arguments; what it raises is told as the reader's own."""
     _callable(function)
+    if _is_layer(function) and not any(hasattr(argument, "shape") for argument in arguments):
+        raise WrongError(
+            "This is a layer or a model. Asked for is the function that makes it, its name without brackets."
+        )
     try:
         result = function(*copy.deepcopy(arguments))
     except Stopped:
         raise
     except BaseException as error:  # SystemExit too
-        raise WrongError(f"Your function raised, for {_called(arguments)}:\n\n```\n{_traced(error)}\n```") from None
+        called = f", for {_called(arguments)}" if arguments else ""
+        above = "\n\nIf that name is made further up on the page, run the cells above first." * isinstance(
+            error, NameError
+        )
+        raise WrongError(f"Your function raised{called}:\n\n```\n{_traced(error)}\n```{above}") from None
     if result is ...:
         raise NotAttemptedError
+    if result is None:
+        raise WrongError("Your function gave `None`. Does it end in `return`, with what is asked for?")
     return result
 
 
@@ -148,6 +160,11 @@ def _callable(answer: Any) -> None:
         raise WrongError(
             f"Asked for is a function; this is of type {type(answer).__name__}. Hand in its name, without brackets."
         )
+
+
+def _is_layer(answer: Any) -> bool:
+    """Whether something is a Keras layer, a model among them, told without loading Keras."""
+    return any(cls.__name__ == "Layer" and cls.__module__.startswith("keras") for cls in type(answer).__mro__)
 
 
 def _result(function: Callable[..., Any], case: tuple[Any, ...]) -> Any:
@@ -169,13 +186,16 @@ def _equal(answer: Any, other: Any, tolerance: float) -> bool:
 
 
 def _called(arguments: tuple[Any, ...]) -> str:
-    """Describe the arguments of a call in a few words."""
+    """Describe the arguments of a call: small ones as they are written, arrays of many numbers by their shape."""
     told = []
     for argument in arguments:
-        shape = getattr(argument, "shape", None)
-        text = repr(argument) if shape is None else f"an array of shape {tuple(shape)}"
-        told.append(f"`{text}`" if len(text) <= 60 else f"a {type(argument).__name__}")
-    return ", ".join(told) or "no argument"
+        if isinstance(argument, np.ndarray):
+            small = f"`np.array({argument.tolist()})`"
+            told.append(small if argument.size <= 12 and len(small) <= 80 else f"an array of shape {argument.shape}")
+        else:
+            text = repr(argument)
+            told.append(f"`{text}`" if len(text) <= 60 else f"a {type(argument).__name__}")
+    return ", ".join(told)
 
 
 def _traced(error: BaseException) -> str:

@@ -400,7 +400,7 @@ answer = np.linalg.matrix_rank(equations)
 """,
         because="The three taps of a kernel's column always meet the same number: only the sums of the three columns "
         "can be told, and the bias. Many kernels have the sums 4, 0 and -4 of the hidden one, and all give the "
-        "same output. Data that do not vary cannot teach a kernel to see variation.",
+        "same output. Where the data do not vary, from top to bottom, they cannot teach a kernel to see variation.",
     ),
     Exercise(
         level="apply",

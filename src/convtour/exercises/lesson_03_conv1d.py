@@ -345,7 +345,7 @@ def causal(x, kernel, dilation_rate):
                 ),
                 (
                     reach(days_ahead, lambda steps: [0]),
-                    "Only the first day is changed: no output stands before it, so no leak can show.",
+                    "This is 0 for every layer. Changing the first day alone gives that: no output stands before it.",
                 ),
                 (
                     reach(days_ahead, lambda steps: [steps // 2]),
@@ -409,8 +409,8 @@ def build():
     model.add(keras.layers.Conv1D(1, 3, padding="causal", dilation_rate=27))
     return model
 """,
-        because="Dilations of 1, 3, 9, 27 add 2, 6, 18 and 54 days to the one: 81, each along exactly one path. "
-        "Three layers, tripling, would stop at 27.",
+        because="One way: dilations of 1, 3, 9, 27 add 2, 6, 18 and 54 days to the one: 81, each along exactly one "
+        "path. Three layers, tripling, would stop at 27.",
         seconds=30,
     ),
     Exercise(

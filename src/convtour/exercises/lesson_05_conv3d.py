@@ -102,7 +102,7 @@ def _what_it_likes(way: str, liked: set[str]) -> str:
         return "the kernel answers most to what stands still: both of its slices wait at one place."
     if liked == {TRANSPOSED[way]}:
         return f"the kernel answers most to {TRANSPOSED[way]}: rows and columns are exchanged."
-    if OPPOSITE[way] in liked and way in liked:
+    if {way, OPPOSITE[way]} <= liked <= {way, OPPOSITE[way], "still"}:
         return "the kernel answers the opposite way as much: it sees the line, but not which frame comes first."
     return f"the kernel answers most to {', '.join(sorted(liked))}."
 
@@ -380,7 +380,7 @@ def detector(step):
     return kernel
 """,
         because="Both ones meet the dot only if it moves by the step: then the sum is 2, otherwise at most 1. It is "
-        "the slant of this page, with one row and one column more to go to.",
+        "the slant of this page, two frames long, and may lead along rows as well as columns.",
     ),
     Exercise(
         level="apply",

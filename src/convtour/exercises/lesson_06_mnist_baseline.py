@@ -355,6 +355,7 @@ EXERCISES = [
         "    of_the_right = (labels * probabilities).sum(axis=1)\n"
         "    return -np.log(of_the_right).mean()",
         because="A one-hot label picks one probability from each row. Keras gives the same for the hidden cases.",
+        seconds=60,  # Keras may have to be loaded first
     ),
     Exercise(
         level="apply",
@@ -411,6 +412,14 @@ EXERCISES = [
                 (
                     lambda a, b: np.sqrt((a != b).sum()),
                     "This is in pictures. Divide by how many there are; then points.",
+                ),
+                (
+                    lambda a, b: 100 * np.std(a.astype(float) - b) / np.sqrt(len(a)),
+                    "This takes the mean difference off first. Fair tosses have mean 0: leave it in.",
+                ),
+                (
+                    lambda a, b: 100 * np.std(a.astype(float) - b, ddof=1) / np.sqrt(len(a)),
+                    "This is the spread about the mean difference. A fair toss has mean 0: its square is always 1.",
                 ),
             ],
             tolerance=1e-6,
@@ -479,6 +488,7 @@ and returns the accuracy on the other two. Write `evaluate` without the leak."""
         because="Among 1,000 columns of noise some go with the labels by chance, those of the held-out rows included. "
         "Chosen on the rows trained on alone, they score 55 and 42 % in the two hidden cases, where the "
         "leak makes it 88 and 85 %. What learns from labels is part of training.",
+        seconds=60,  # scikit-learn may have to be loaded first
     ),
     Exercise(
         level="project",

@@ -196,7 +196,10 @@ def look_at_leak(answer: Any) -> None:
     if together > random + 0.05:
         raise WrongError("It is the other way round: the accuracy with random folds comes first.")
     if random < 0.9:
-        raise WrongError("Random folds find no copies here: are there five of each digit in what is cut into folds?")
+        raise WrongError(
+            "Random folds find few copies here: are there five of each digit in what is cut into folds, and is it "
+            "shuffled?"
+        )
     if together > random - 0.05:
         raise WrongError("In the second number, too, copies of a digit are on both sides: what do the groups say?")
     compare(given, right, tolerance=0.005)
@@ -335,7 +338,8 @@ def calibration_error(labels, probabilities, bins):
     return sum(abs(off[bin_of == number].sum()) for number in range(bins)) / len(labels)
 """,
         because="It grows with the number of bins, since chance moves the share right of a few answers: 500 answers of "
-        "a calibrated network make about 0.03 with 5 bins, about 0.07 with 50. Compare only errors of the same bins.",
+        "a calibrated network, their confidences spread evenly from 0.5 to 1, make about 0.025 with 5 bins, about 0.07 "
+        "with 50. Compare only errors of the same bins.",
     ),
     Exercise(
         question="A shop has the sales of every day of three years. A network is to predict those of next month. Which "

@@ -156,10 +156,10 @@ def look_at_model(function: Any) -> None:
         raise WrongError(f"Your function returned a {type(model).__name__}; asked for is a Keras model.")
     if not getattr(model, "compiled", False):
         raise WrongError("The model is not compiled, so it cannot be trained.")
-    small = theirs(function, (20, 20, 1), 4)
-    if tuple(small.output_shape) != (None, 4) or tuple(small.input_shape) != (None, 20, 20, 1):
-        raise WrongError("Asked for pictures of 20x20 and 4 classes, the model has other shapes: use both arguments.")
-    sums = keras.ops.convert_to_numpy(small(np.random.default_rng(0).random((2, 20, 20, 1), "float32"))).sum(axis=1)
+    other = theirs(function, (32, 32, 1), 4)
+    if tuple(other.output_shape) != (None, 4) or tuple(other.input_shape) != (None, 32, 32, 1):
+        raise WrongError("Asked for pictures of 32x32 and 4 classes, the model has other shapes: use both arguments.")
+    sums = keras.ops.convert_to_numpy(other(np.random.default_rng(0).random((2, 32, 32, 1), "float32"))).sum(axis=1)
     if abs(sums - 1).max() > 1e-3:
         raise WrongError("The answers for a picture do not sum to 1: which activation makes probabilities?")
     if model.count_params() > BUDGET:
@@ -395,7 +395,7 @@ def p_value(baseline, candidate, test_to_train):
             ],
             mistakes=[
                 (stepped("all"), "This is Bonferroni: every p is multiplied by the number of all comparisons."),
-                (stepped("up"), "The multipliers run the wrong way: the smallest p gets the largest."),
+                (stepped("up"), "The multipliers run the wrong way: the largest belongs to the smallest p."),
                 (stepped(running=False), "A larger p ends up below a smaller one: none may fall below the one before."),
                 (stepped(cap=False), "Some exceed 1, which no probability does."),
                 (stepped(back=False), "They come in sorted order; each belongs where its p value stood."),

@@ -34,7 +34,7 @@ def compare(answer: object, expected: object, *, tolerance: float = 0.0, dtype: 
     if answer is ... or (isinstance(answer, tuple) and any(part is ... for part in answer)):
         raise NotAttemptedError
     if answer is None:
-        raise WrongError("This is `None`. A function without `return` gives `None`.")
+        raise WrongError("This is `None`, no value at all.")
     if isinstance(expected, (bool, str)):
         _compare_plain(answer, expected)
     elif isinstance(expected, Real):
@@ -57,6 +57,8 @@ def _compare_plain(answer: object, expected: bool | str) -> None:
 
 
 def _compare_numbers(answer: object, expected: Real, tolerance: float) -> None:
+    if isinstance(answer, tuple) and len(answer) > 1:
+        raise WrongError("Asked for is one number, and a comma makes a tuple. Thousands are written 12_288.")
     if isinstance(answer, (bool, np.bool_, str, bytes)):
         hint = " Leave out the quotes." if isinstance(answer, (str, bytes)) else ""
         raise WrongError(f"Asked for is a number; this is of type {type(answer).__name__}.{hint}")
@@ -94,7 +96,8 @@ def _compare_tuples(answer: object, expected: tuple[Any, ...], tolerance: float)
         raise WrongError(f"Asked for is a tuple, such as `(2, 3)`; this is of type {type(answer).__name__}.") from None
     for entry in given:
         if isinstance(entry, (bool, np.bool_)) or not isinstance(entry, Real):
-            raise WrongError(f"Each entry is a number; one of these is of type {type(entry).__name__}.")
+            kind = "`None`" if entry is None else f"of type {type(entry).__name__}"
+            raise WrongError(f"Each entry is a number; one of these is {kind}.")
     whole = all(isinstance(entry, Integral) for entry in expected)
     if whole and not all(isinstance(entry, Integral) for entry in given):
         raise WrongError("Lengths are whole numbers; one of these is a float. Divide with `//`.")
@@ -124,6 +127,7 @@ def _compare_arrays(answer: object, expected: Array, tolerance: float, dtype: bo
         raise WrongError(f"Its dtype is {given.dtype}; {expected.dtype} is asked for.")
     if given.shape != expected.shape:
         raise WrongError(_shape_mistake(given.shape, expected.shape))
+    was_whole = given.dtype.kind in "biu"
     given, right = given.astype(float), expected.astype(float)
     slack = tolerance + 1e-5 + 1e-4 * abs(right)
     if np.all(abs(given - right) <= slack):
@@ -137,11 +141,17 @@ def _compare_arrays(answer: object, expected: Array, tolerance: float, dtype: bo
     for name, other in others.items():
         if np.all(abs(given - other) <= slack):
             raise WrongError(f"The shape is right; the values are {name}.")
+    if was_whole and np.array_equal(given, np.trunc(right)):
+        raise WrongError(
+            "The shape is right, and the values are cut to whole numbers. Which dtype was the array made with?"
+        )
     wrong = np.argwhere(~(abs(given - right) <= slack))
-    first = tuple(int(index) for index in wrong[0])
+    index = tuple(int(place) for place in wrong[0])
+    verb, first = ("is not, at", "") if len(wrong) == 1 else ("are not,", " the first at")
+    place = index[0] if len(index) == 1 else index
     raise WrongError(
-        f"The shape is right; {len(wrong)} of {right.size} values are not, the first at index "
-        f"{first[0] if len(first) == 1 else first}."
+        f"The shape is right; {len(wrong)} of {right.size} values {verb}{first} index {place}, where yours is "
+        f"{given[index]:.4g}."
     )
 
 
@@ -173,9 +183,8 @@ def _numbers(answer: object, asked: str) -> Array:
     except Exception:
         raise WrongError(f"Asked for is {asked}; this, of type {type(answer).__name__}, is none.") from None
     if array.dtype.kind not in "biuf":
-        raise WrongError(
-            f"Asked for is {asked} of real numbers; this, of type {type(answer).__name__}, holds {array.dtype}."
-        )
+        held = {"U": "text", "S": "text", "c": "complex numbers"}.get(array.dtype.kind, f"{array.dtype}")
+        raise WrongError(f"Asked for is {asked}; this, of type {type(answer).__name__}, holds {held}.")
     return array
 
 
