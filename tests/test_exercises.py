@@ -233,6 +233,26 @@ def test_a_loop_that_was_given_up_does_not_go_on() -> None:
     assert threading.active_count() == before
 
 
+def test_an_import_is_not_stopped_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_to_load.py").write_text("import time\nfor _ in range(20):\n    time.sleep(0.05)\nwhole = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def imports() -> bool:
+        import slow_to_load  # type: ignore[import-not-found]
+
+        return bool(slow_to_load.whole)
+
+    assert run_within(0.2, imports).value is True
+
+
+def test_an_exception_is_told_without_colours() -> None:
+    def coloured() -> None:
+        raise ValueError("\x1b[1mInput\x1b[0m is wrong")
+
+    verdict = Exercise("?", Function(lambda: 1, [()]), ["h"], "answer = 1", "Because.").check(coloured)
+    assert "ValueError: Input is wrong" in verdict.text
+
+
 def test_the_reader_s_own_exception_is_told_as_theirs_with_its_line() -> None:
     def halved(number: int) -> float:
         return number / 0
@@ -303,21 +323,25 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         ("26", 26, "Leave out the quotes"),
         (True, 26, "of type bool"),
         ([3, 4], 26, "holds 2"),
-        ((13, 888), 13_888, "a comma makes a tuple"),
+        ((13, 888), 13_888, "A comma makes a tuple"),
         (2.5, 3, "whole number"),
         (27, 26, "Off by one"),
         (-26, 26, "the sign is not"),
-        (25.0, 0.25, "not percent"),
-        (0.25, 25.0, "not a share"),
+        (25.0, 0.25, "a hundred times too large"),
+        (0.25, 25.0, "a hundred times too small"),
+        (float("inf"), 26, "infinite"),
+        ((0.5, 0.1), 0.5, "a tuple of 2."),
         (float("nan"), 0.25, "NaN"),
         (7, 26, "too small"),
         (26, SHAPE, "Asked for is a tuple"),
         ((4, "26", 26, 2), SHAPE, "of type str"),
         ((None, 26, 26, 2), SHAPE, "one of these is `None`"),
         ((4, 26.0, 26, 2), SHAPE, "//"),
-        ((26, 26, 2), SHAPE, "batch axis is missing"),
+        ((26, 26, 2), SHAPE, "that is the batch axis"),
         ((4, 26, 2), SHAPE, "It has 3 entries"),
         ((4, 2, 26, 26), SHAPE, "channels come last"),
+        ((16, 12), (12, 16), "their order is not"),
+        ((1, 2), (3, 5), "No entry is right"),
         ((2, 26, 26, 4), SHAPE, "their order is not"),
         ((4, 25, 25, 2), SHAPE, "Off by one in entries 1, 2"),
         ((4, 28, 28, 2), SHAPE, "Not right in entries 1, 2"),
@@ -332,6 +356,7 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         (np.zeros((3, 3)), np.zeros((2, 3, 3)), "batch axis is missing"),
         (np.zeros((2, 3)), np.zeros((2, 3, 1)), "axis of channels is missing"),
         (np.zeros((2, 1, 5, 5)), np.zeros((2, 5, 5, 1)), "channels come first there"),
+        (np.zeros((2, 3)), np.zeros((3, 2)), "rows and columns are exchanged"),
         (np.zeros((3, 4)), GRID, "off by one along axis 1"),
         (np.zeros((3, 9)), GRID, "another length along axis 1"),
         (GRID[::-1], GRID, "reversed along axis 0"),

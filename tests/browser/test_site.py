@@ -76,24 +76,23 @@ def test_formulas_are_drawn(browser: Any, server: str) -> None:
         assert page.locator("mjx-merror").count() == 0
 
 
-def test_the_convolution_explorer_answers_the_keyboard_alone(browser: Any, server: str) -> None:
-    with watched(browser, f"{server}/notebooks/02_every_option.html") as page:
-        host = page.locator(".convtour-convolution_explorer").first
-        control = host.locator("select, input").first
-        before = host.evaluate("host => host.shadowRoot.textContent")
-        control.focus()
+@pytest.mark.parametrize(
+    ("page_of", "kind", "control"),
+    [
+        ("00_start_here", "kernel_explorer", "input[type=range]"),
+        ("02_every_option", "convolution_explorer", "select, input"),
+    ],
+)
+def test_an_explorer_answers_the_keyboard_alone(
+    browser: Any, server: str, page_of: str, kind: str, control: str
+) -> None:
+    with watched(browser, f"{server}/notebooks/{page_of}.html") as page:
+        host = page.locator(f".convtour-{kind}").first
+        shown = "host => host.shadowRoot.textContent"
+        before = host.evaluate(shown)
+        host.locator(control).first.focus()
         page.keyboard.press("Home")
-        assert host.evaluate("host => host.shadowRoot.textContent") != before
-
-
-def test_the_kernel_explorer_answers_the_keyboard_alone(browser: Any, server: str) -> None:
-    with watched(browser, f"{server}/notebooks/00_start_here.html") as page:
-        host = page.locator(".convtour-kernel_explorer").first
-        slider = host.locator("input[type=range]").first
-        before = host.evaluate("host => host.shadowRoot.textContent")
-        slider.focus()
-        page.keyboard.press("ArrowRight")
-        assert host.evaluate("host => host.shadowRoot.textContent") != before
+        assert host.evaluate(shown) != before
 
 
 # A seven: along the top, then down to the left; and a one, a single stroke. In shares of the square.

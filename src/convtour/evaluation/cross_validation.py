@@ -145,9 +145,9 @@ def cross_validate(
         Samples in a gradient step, at least 1.
     seed : int
         Fold number i (from 0) starts from ``keras.utils.set_random_seed(seed + i)``: initial weights and dropout. In
-        epoch e (from 0) its samples come in the order ``numpy.random.default_rng([seed, i, e])`` gives. The folds
-        themselves do not depend on it, so that two models, or two seeds, meet the same folds. NumPy's and the backend's
-        global random states are set with it.
+        epoch e (from 0) its samples come in the order ``numpy.random.default_rng([seed, i, e])`` gives; so does, on
+        PyTorch, the seed of its dropout. The folds themselves do not depend on it, so that two models, or two seeds,
+        meet the same folds. NumPy's and the backend's global random states are set with it.
     verbose : {0, 1, "bar"}
         1 prints the accuracy of each fold, in percent, in the order of the folds, and shows a progress bar over the
         epochs of all folds with the time left in a terminal or in Jupyter; 0 is silent. ``TQDM_DISABLE=1`` in the

@@ -31,8 +31,8 @@ def describe_model(model: keras.Model) -> str | None:
             text = json.dumps([model.get_config(), compiled, variables, excluded, names, model.jit_compile])
         except Exception:  # whatever cannot be written down is not known
             return None
-    if re.search(r'"module": "(?!keras[".])|"registered_name": "(?!keras|Functional)|"value": \["[^"]*\\n"', text):
-        return None  # an object of a class, or a function, that is not Keras's; or the code of a lambda
+    if re.search(r'"module": (?!"keras[".])|"value": \["[^"]*\\n"', text):
+        return None  # an object of a class, or a function, that is not Keras's (null: of __main__); or a lambda's code
     if compiled["loss"] is None or compiled["metrics"] is None:
         return None  # compiled again: Keras goes on with what it was given first, and does not say so
     for layer in model._flatten_layers():

@@ -65,7 +65,10 @@ def _epoch(part: Part, epoch: int, job: Job, x: Array, y: Array) -> dict[str, fl
     """Train the kept model for one epoch, and evaluate it."""
     model, many_steps = _kept.model, _kept.many_steps
     # The order depends on nothing that came before, so that a fold can go on in another process.
-    order = np.random.default_rng([job.seed, part.fold, epoch]).permutation(part.train)
+    drawn = np.random.default_rng([job.seed, part.fold, epoch])
+    order = drawn.permutation(part.train)
+    if keras.backend.backend() == "torch":  # Dropout draws from a state of the process there, and from no variable
+        keras.utils.set_random_seed(int(drawn.integers(2**32)))
     # No gradients to keep, so four times as many samples fit where a training step does.
     sizes = job.batch_size, 4 * job.batch_size
     if many_steps is not None:

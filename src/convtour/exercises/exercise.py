@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import re
 from typing import Any, Literal
 
+from convtour._checks import brief
 from convtour.exercises.judges import Choice, Judge
 from convtour.exercises.limit import run_within
 from convtour.exercises.mistakes import NotAttemptedError, WrongError
@@ -82,7 +83,7 @@ class Exercise:
         elif isinstance(outcome.error, WrongError):
             text = f"✗ **Not yet.** {outcome.error}"
         elif outcome.error is not None:
-            text = f"✗ **Not yet.** This could not be read as an answer: {type(outcome.error).__name__}."
+            text = f"✗ **Not yet.** This could not be read as an answer: {_named(outcome.error)}"
         else:
             passed = self.passed = True
             text = f"✓ **Right.** {self.because} {self._progress()}"
@@ -109,6 +110,14 @@ class Exercise:
 
     def _progress(self) -> str:
         return f"{sum(exercise.passed for exercise in self.page)} of {len(self.page)} done."
+
+
+def _named(error: BaseException) -> str:
+    """Return the type and the first words of an exception, which may fail even at saying them."""
+    try:
+        return f"{type(error).__name__}: {brief(error)}"
+    except Exception:
+        return f"{type(error).__name__}."
 
 
 def _plain(markdown: str) -> str:

@@ -9,6 +9,7 @@ import copy
 from dataclasses import dataclass
 import linecache
 from pathlib import Path
+import re
 import traceback
 from typing import Any, Protocol
 
@@ -155,6 +156,18 @@ def theirs(function: Any, *arguments: Any) -> Any:
     return result
 
 
+def their_model(function: Any, *arguments: Any) -> Any:
+    """Call what the reader wrote, and return the Keras model that it gives, if it is one that knows its shapes."""
+    import keras
+
+    model = theirs(function, *arguments)
+    if not isinstance(model, keras.Model):
+        raise WrongError(f"Asked for is a Keras model; your function gave something of type {type(model).__name__}.")
+    if not getattr(model, "inputs", None):
+        raise WrongError("The model does not know its shapes yet: begin with `keras.Input(...)`.")
+    return model
+
+
 def _callable(answer: Any) -> None:
     if not callable(answer):
         raise WrongError(
@@ -210,4 +223,4 @@ def _traced(error: BaseException) -> str:
         told += traceback.format_exception_only(error)
     except Exception:  # an exception may fail even at saying what it is
         told.append(type(error).__name__)
-    return "\n".join(line.rstrip() for line in told)[:1000]
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(line.rstrip() for line in told))[:1000]  # without Keras's colours

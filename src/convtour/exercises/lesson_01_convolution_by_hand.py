@@ -1,6 +1,6 @@
 """Exercises of notebook 01_convolution_by_hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from convtour.exercises.exercise import Exercise
@@ -26,6 +26,22 @@ def _as_a_signal(kernel: Array, height: int, width: int) -> Array:
     table = np.zeros((places, height * width))
     for place in range(min(places, height * width - kernel.size + 1)):
         table[place, place : place + kernel.size] = kernel.ravel()
+    return table
+
+
+def _not_wrapped(kernel: Array, height: int, width: int) -> Array:
+    """The mistake to go on by one pixel from the last place of a row to the first of the next."""
+    table = dense_table(kernel, height, width)
+    return np.array([np.roll(table[0], place) for place in range(len(table))])
+
+
+def _wrong_row_length(kernel: Array, height: int, width: int) -> Array:
+    """The mistake to count rows of `height` pixels; it may run out of the table."""
+    table = np.zeros_like(dense_table(kernel, height, width))
+    places = np.ndindex(height - kernel.shape[0] + 1, width - kernel.shape[1] + 1)
+    for weights, (row, column) in zip(table, places, strict=True):
+        for (down, right), weight in np.ndenumerate(kernel):
+            weights[(row + down) * height + column + right] = weight
     return table
 
 
@@ -86,7 +102,7 @@ def look_at_weights(answer: Any) -> None:
     for part, shape in zip(given, SHAPES, strict=True):
         array = np.asarray(part)
         if array.shape != shape or array.dtype.kind not in "iuf":
-            raise WrongError(f"The array of shape {shape} came back as one of shape {array.shape}, {array.dtype}.")
+            raise WrongError(f"The array of shape `{shape}` came back as one of shape `{array.shape}`, {array.dtype}.")
         after.append(array.astype(float))
     kernel, bias, dense, dense_bias = (
         np.allclose(one, other, atol=1e-3) for one, other in zip(before, after, strict=True)
@@ -96,6 +112,13 @@ def look_at_weights(answer: Any) -> None:
     answers, others = _network(before, pictures), _network(after, pictures)
     if np.allclose(answers, others, rtol=1e-4, atol=1e-4):
         return
+    if np.array_equal(after[0], -before[0]):
+        raise WrongError("The filters have changed their sign, and ReLU does not let a sign through.")
+    if np.array_equal(after[0], np.flip(before[0])):
+        raise WrongError("All axes of the kernel are reversed; only the last counts filters.")
+    times = after[0] / before[0]
+    if bias and not kernel and np.allclose(times, times[0, 0, 0]) and times.min() > 0:
+        raise WrongError("The filters are multiplied by a number. The bias must grow with its kernel.")
     filters = np.array_equal(after[0], before[0][..., ::-1])
     if np.array_equal(after[0][..., 0], after[0][..., 1]):
         raise WrongError(
@@ -109,6 +132,8 @@ def look_at_weights(answer: Any) -> None:
         )
     if filters and np.array_equal(after[2], before[2][:, ::-1]):
         raise WrongError("The dense layer's columns belong to its ten outputs. Which axis belongs to the maps?")
+    if np.array_equal(after[3], before[3][::-1]):
+        raise WrongError("The last array is reversed, too. That belongs to the ten outputs.")
     if kernel and np.array_equal(after[2], before[2][::-1]):
         raise WrongError("The dense layer now reads the maps in another order, but the filters make them in the old.")
     raise WrongError("With these weights the network gives other answers.")
@@ -116,6 +141,10 @@ def look_at_weights(answer: Any) -> None:
 
 def _filters_only(weights: list[Array]) -> list[Array]:
     return [weights[0][..., ::-1], weights[1][::-1], *weights[2:]]
+
+
+def _reversed(arrays: list[Array]) -> list[Array]:
+    return [array[::-1] for array in arrays]
 
 
 def _overwritten(weights: list[Array]) -> list[Array]:
@@ -151,6 +180,15 @@ def _changes(model: Any, move: int) -> bool:
     return bool(np.abs(moved - still).max() > 0.01 * apart)
 
 
+def _layers(model: Any) -> Iterator[Any]:
+    """The layers of a model, and of the models in it."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
 def look_at_model(answer: Any) -> None:
     """Move digits over its input, and see by how many pixels they may move."""
     import keras
@@ -158,18 +196,29 @@ def look_at_model(answer: Any) -> None:
     model = theirs(answer)
     if not isinstance(model, keras.Model):
         raise WrongError(f"Asked for is a function that returns a Keras model; this returned {type(model).__name__}.")
-    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
-    if len(pools) != 2 or min(min(layer.strides) for layer in pools) < 2:
-        raise WrongError(f"It has {len(pools)} `MaxPooling2D`; two are asked for, each by 2 or more.")
-    relevant = (keras.layers.Conv2D, keras.layers.MaxPooling2D)
-    order = [type(layer).__name__ for layer in model.layers if isinstance(layer, relevant)]
-    if order != ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Conv2D"]:
+    shape = getattr(model, "input_shape", None)
+    sheet = (SIDE, SIDE, 1)
+    if isinstance(shape, tuple) and not (
+        len(shape) == 4 and all(given in (None, asked) for given, asked in zip(shape[1:], sheet, strict=True))
+    ):
+        raise WrongError(f"It is built for inputs of shape `{shape[1:]}`; sheets of shape `{sheet}` are asked for.")
+    layers = list(_layers(model))
+    pools = [layer for layer in layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+    if len(pools) != 2:
+        raise WrongError(f"It has {len(pools)} `MaxPooling2D`; two are asked for.")
+    if min(min(layer.strides) for layer in pools) < 2:
+        raise WrongError("One of its `MaxPooling2D` moves in steps of 1; each is asked to move by 2 or more.")
+    if len(convolutions) != 3:
+        raise WrongError(f"Three `Conv2D` are asked for; this has {len(convolutions)}.")
+    order = ["pooling" if layer in pools else "convolution" for layer in layers if layer in pools + convolutions]
+    if order != ["convolution", "pooling", "convolution", "pooling", "convolution"]:
         raise WrongError(
             f"It has, in this order, {', '.join(order)}; a convolution goes before and after each pooling."
         )
     if not _changes(model, BY):
         return
-    step = int(np.prod([max(layer.strides) for layer in model.layers if isinstance(layer, relevant)]))
+    step = int(np.prod([max(layer.strides) for layer in pools + convolutions]))
     if step > 24:
         raise WrongError(f"Moved by {BY} pixels, the ten numbers change: its steps are {step} pixels wide.")
     if _changes(model, step):
@@ -179,19 +228,21 @@ def look_at_model(answer: Any) -> None:
     raise WrongError(f"Moved by {BY} pixels, the ten numbers change. Moved by {step} they stay.")
 
 
-def _built(pools: tuple[int, int], *, flat: bool = False, last: bool = True) -> Callable[[], Any]:
-    """Return a function that builds such a model."""
+def _built(plan: str, side: int = SIDE) -> Callable[[], Any]:
+    """Return a function that builds a model: `c` is a convolution, a number a pooling, `f` reads all places."""
 
     def build() -> Any:
         import keras
 
-        layers: list[Any] = [keras.Input((SIDE, SIDE, 1))]
-        for number, pool in enumerate((*pools, 1)):
+        layers: list[Any] = [keras.Input((side, side, 1))]
+        for number, step in enumerate(plan):
             start = keras.initializers.GlorotUniform(seed=number)
-            layers += [keras.layers.Conv2D(16, 3, activation="relu", kernel_initializer=start)] * (last or pool > 1)
-            layers += [keras.layers.MaxPooling2D(pool)] * (pool > 1)
-        start = keras.initializers.GlorotUniform(seed=3)
-        layers += [keras.layers.Flatten() if flat else keras.layers.GlobalMaxPooling2D()]
+            if step == "c":
+                layers.append(keras.layers.Conv2D(16, 3, activation="relu", kernel_initializer=start))
+            elif step != "f":
+                layers.append(keras.layers.MaxPooling2D(max(2, int(step)), strides=int(step)))
+        layers.append(keras.layers.Flatten() if plan.endswith("f") else keras.layers.GlobalMaxPooling2D())
+        start = keras.initializers.GlorotUniform(seed=len(plan))
         return keras.Sequential([*layers, keras.layers.Dense(10, kernel_initializer=start)])
 
     return build
@@ -249,7 +300,7 @@ EXERCISES = [
     Exercise(
         level="apply",
         question="A convolution with 24 filters is followed by `MaxPooling2D(2)`, and that by `Conv2D(64, 3)`. "
-        "How many parameters has the last of them?",
+        "How many parameters does the last of them have?",
         judge=Value(
             13_888,
             mistakes=[
@@ -267,8 +318,9 @@ EXERCISES = [
     Exercise(
         level="apply",
         question="Write `as_dense(kernel, height, width)`: the table of weights with which a dense layer does what "
-        "`corr2d` does, so that `as_dense(...) @ image.ravel()` is `corr2d(image, kernel).ravel()` for every image of "
-        "`height` x `width` pixels. (`ravel` lays rows one after another.)",
+        "`corr2d` does with images of shape `(height, width)`. For every image of that size, "
+        "`as_dense(kernel, height, width) @ image.ravel()` equals `corr2d(image, kernel).ravel()`. "
+        "(`ravel` lays rows one after another.)",
         judge=Function(
             dense_table,
             [
@@ -292,6 +344,15 @@ EXERCISES = [
                 (
                     _as_a_signal,
                     "In a line of pixels, the neighbour below is a whole row away: there the kernel's next row goes.",
+                ),
+                (
+                    _not_wrapped,
+                    "The first row of places is right; from the second on the kernel stands too far left: a row of "
+                    "places is shorter than a row of pixels.",
+                ),
+                (
+                    _wrong_row_length,
+                    "A step down ends at the wrong pixel: how many pixels has one row of the picture?",
                 ),
                 (_column_by_column, "The pixels are laid in a line column by column; `ravel` does it row by row."),
                 (_places_column_by_column, "The outputs come column by column; `ravel` lays them row by row."),
@@ -394,7 +455,8 @@ def merged(first, second):
 import numpy as np
 
 stripes = np.tile(np.random.default_rng(7).normal(size=20), (20, 1))
-patches = np.lib.stride_tricks.sliding_window_view(stripes, (3, 3)).reshape(-1, 9)
+windows = np.lib.stride_tricks.sliding_window_view(stripes, (3, 3))
+patches = windows.reshape(-1, 9)
 equations = np.column_stack([patches, np.ones(len(patches))])
 answer = np.linalg.matrix_rank(equations)
 """,
@@ -406,8 +468,8 @@ answer = np.linalg.matrix_rank(equations)
         level="apply",
         question='A network is `Conv2D(2, 3, activation="relu")`, `GlobalMaxPooling2D()` and `Dense(10)`. Write '
         "`other_weights(weights)`: it takes its four arrays, kernel and bias of the convolution, then of the dense "
-        "layer, of shapes (3, 3, 1, 2), (2,), (2, 10) and (10,), and returns a list of four with which the network "
-        "gives the *same* answers to every picture, though the weights are others.",
+        "layer, of shapes `(3, 3, 1, 2)`, `(2,)`, `(2, 10)` and `(10,)`, and returns a list of four with which the "
+        "network gives the *same* answers to every picture, though the weights are others.",
         judge=Written(
             look_at_weights,
             mistakes=[
@@ -423,10 +485,15 @@ answer = np.linalg.matrix_rank(equations)
                 ),
                 (lambda weights: [*weights[:2], weights[2][::-1], weights[3]], "the filters make them in the old"),
                 (_overwritten, "Both filters are now the same"),
+                (lambda weights: [*_filters_only(weights)[:2], *_reversed(weights[2:])], "belongs to the ten outputs"),
+                (lambda weights: [np.flip(weights[0]), *_reversed(weights[1:3]), weights[3]], "All axes of the kernel"),
+                (lambda weights: [-weights[0], weights[1], -weights[2], weights[3]], "let a sign through"),
+                (lambda weights: [2 * weights[0], weights[1], weights[2] / 2, weights[3]], "grow with its kernel"),
                 (lambda weights: [2 * array for array in weights], "gives other answers"),
             ],
         ),
         hints=[
+            "What did the page say of the best points of a real network's loss?",
             "Let the two filters change places. What else belongs to a filter?",
             "`array[..., ::-1]` is an array with its last axis reversed, and with two filters that is a swap.",
             "The dense layer has a row of weights for each map.",
@@ -442,18 +509,21 @@ def other_weights(weights):
     Exercise(
         level="project",
         question="Write `build()`: it returns a Keras model for sheets of 160x160 pixels with one channel: three "
-        "convolutions, a `MaxPooling2D` by 2 or more after each of the first two, at the end ten numbers. "
+        "`Conv2D`, a `MaxPooling2D` by 2 or more after each of the first two, at the end ten numbers. "
         "These must differ from digit to digit, but stay the same when a digit, far from the border, moves by **6** "
         "pixels to the right or down. It needs no training.",
         judge=Written(
             look_at_model,
             mistakes=[
-                (_built((2, 2), flat=True), "weights of its own for each place"),
-                (_built((2, 2)), "Moved by 4 they stay"),
-                (_built((3, 3)), "Moved by 9 they stay"),
-                (_built((4, 4)), "Moved by 16 they stay"),
-                (_built((6, 1)), "It has 1 `MaxPooling2D`"),
-                (_built((2, 3), last=False), "a convolution goes before and after"),
+                (_built("c2c2cf"), "weights of its own for each place"),
+                (_built("c2c2c"), "Moved by 4 they stay"),
+                (_built("c3c3c"), "Moved by 9 they stay"),
+                (_built("c4c4c"), "Moved by 16 they stay"),
+                (_built("c6cc"), "It has 1 `MaxPooling2D`"),
+                (_built("c6c1c"), "moves in steps of 1"),
+                (_built("c2c3"), "Three `Conv2D` are asked for"),
+                (_built("cc2c3"), "a convolution goes before and after"),
+                (_built("c2c3c", side=28), "It is built for inputs of shape `(28, 28, 1)`"),
             ],
         ),
         hints=[

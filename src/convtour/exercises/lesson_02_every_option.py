@@ -60,7 +60,9 @@ def look_at_rates(answer: Any) -> None:
     if len(answer) != 3:
         raise WrongError(f"Asked for are three rates, one for each layer; these are {len(answer)}.")
     if any(isinstance(rate, bool) or not isinstance(rate, Integral) or rate < 1 for rate in answer):
-        raise WrongError("A dilation rate is a whole number from 1 up; one of these is not.")
+        raise WrongError(
+            "A dilation rate is a whole number from 1 up; one of these is not. (Without a point: `3`, not `3.0`.)"
+        )
     rates = [int(rate) for rate in answer]
     field = receptive_field([(3, 1, rate) for rate in rates])
     read = {sum(taps) for taps in product(*[(0, rate, 2 * rate) for rate in rates])}

@@ -85,6 +85,22 @@ class Centred:
         return "x - x.mean(axis=1, keepdims=True)"
 
 
+class Weekly:
+    """Gives every day the sum of its week."""
+
+    def __call__(self, x: Array) -> Array:
+        """Of a stretch of shape (1, steps, 1)."""
+        sums = np.add.reduceat(x, range(0, x.shape[1], 7), axis=1)
+        return np.repeat(sums, 7, axis=1)[:, : x.shape[1]]
+
+    def ahead(self, steps: int) -> int:
+        """The first day of a week depends on its last."""
+        return min(7, steps) - 1
+
+    def __repr__(self) -> str:
+        return "the sum of each week"
+
+
 Layer = Callable[[Array], Array]
 
 
@@ -326,6 +342,8 @@ def causal(x, kernel, dilation_rate):
             [
                 (Stack([(3, "same", 1)]), 8),
                 (Stack([(3, "causal", 2)]), 9),
+                (Stack([(3, "same", 3)]), 12),
+                (Weekly(), 10),
                 (Stack([(2, "causal", 1), (2, "causal", 2), (2, "causal", 4), (2, "same", 8)]), 24),
                 (Stack([(5, "same", 2), (3, "same", 1)]), 14),
                 (Centred(), 10),

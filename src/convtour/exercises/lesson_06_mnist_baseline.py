@@ -305,7 +305,7 @@ EXERCISES = [
                     "The loss of all mistakes together fell, as there are fewer of them.",
                     "Multiply before you compare: their sum is the count times the mean.",
                 ),
-                ("There are fewer mistakes, but on average the right digit gets less probability in them.", None),
+                ("There are fewer mistakes, but on average one of them costs more loss.", None),
             ]
         ),
         hints=["What does accuracy count, and what does the loss ask?", "Count times mean is a sum. Compare the two."],

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from convtour.exercises.exercise import Exercise
-from convtour.exercises.judges import Choice, Function, Value, Written, theirs
+from convtour.exercises.judges import Choice, Function, Value, Written, their_model, theirs
 from convtour.exercises.mistakes import WrongError, compare
 import numpy as np
 import numpy.typing as npt
@@ -102,11 +102,8 @@ def network(side: int, layer: str, weight: float) -> Any:
 def look_at_blind(answer: Any) -> None:
     """Hold a model to its two promises: ink matters, and no single pixel does."""
     from convtour import occlusion_map
-    import keras
 
-    model = theirs(answer)
-    if not isinstance(model, keras.Model):
-        raise WrongError(f"Your function should return a `keras.Model`; it returned a {type(model).__name__}.")
+    model = their_model(answer)
     if model.input_shape != (None, 8, 8, 1) or model.output_shape != (None, 2):
         shapes = f"{model.input_shape} and gives {model.output_shape}"
         raise WrongError(f"The model takes {shapes}; pictures of (8, 8, 1) should go in, two numbers come out.")
@@ -119,7 +116,7 @@ def look_at_blind(answer: Any) -> None:
         return
     if np.isclose(drops[2, 2], drops[5, 6], atol=1e-4):
         raise WrongError(
-            "Covering one dot changes its answer, and either dot changes it alike: they are added up. "
+            "Covering one dot changes its answer, and either dot changes it alike, as if they were added up. "
             "With one dot left, the answer should be what it was."
         )
     raise WrongError("Covering one dot changes its answer, and the other dot by another amount: each place counts.")
@@ -375,10 +372,10 @@ def calibration_error(labels, probabilities, bins):
             look_at_blind,
             mistakes=[
                 (lambda: network(8, "Flatten", 2.0), "the other dot by another amount"),
-                (lambda: network(8, "GlobalAveragePooling2D", 60.0), "they are added up"),
+                (lambda: network(8, "GlobalAveragePooling2D", 60.0), "as if they were added up"),
                 (lambda: network(8, "GlobalMaxPooling2D", 0.01), "ink decides nothing"),
                 (lambda: network(28, "GlobalMaxPooling2D", 3.0), "(None, 28, 28, 1)"),
-                (lambda: "GlobalMaxPooling2D", "it returned a str"),
+                (lambda: "GlobalMaxPooling2D", "gave something of type str"),
             ],
         ),
         hints=[

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from convtour.exercises.exercise import Exercise
-from convtour.exercises.judges import Choice, Function, Value, Written, theirs
+from convtour.exercises.judges import Choice, Function, Value, Written, their_model, theirs
 from convtour.exercises.mistakes import WrongError
 import numpy as np
 import numpy.typing as npt
@@ -151,12 +151,10 @@ def look_at_model(function: Any) -> None:
     """Look for the ingredients, each in its place."""
     import keras
 
-    model = theirs(function, (28, 28, 1), 10)
-    if not isinstance(model, keras.Model):
-        raise WrongError(f"Your function returned a {type(model).__name__}; asked for is a Keras model.")
+    model = their_model(function, (28, 28, 1), 10)
     if not getattr(model, "compiled", False):
         raise WrongError("The model is not compiled, so it cannot be trained.")
-    other = theirs(function, (32, 32, 1), 4)
+    other = their_model(function, (32, 32, 1), 4)
     if tuple(other.output_shape) != (None, 4) or tuple(other.input_shape) != (None, 32, 32, 1):
         raise WrongError("Asked for pictures of 32x32 and 4 classes, the model has other shapes: use both arguments.")
     sums = keras.ops.convert_to_numpy(other(np.random.default_rng(0).random((2, 32, 32, 1), "float32"))).sum(axis=1)
@@ -197,6 +195,10 @@ def look_at_moves(layers: list[Any]) -> None:
     turns = [layers[i].get_config()["factor"] for i in moves if names[i] == "RandomRotation"]
     if turns and max(float(np.max(np.abs(turn))) for turn in turns) > 0.125:
         raise WrongError("Pictures are turned too far: a 6 that stands on its head is a 9.")
+    shifts = [layers[i].get_config() for i in moves if names[i] == "RandomTranslation"]
+    factors = [np.max(np.abs(shift[name])) for shift in shifts for name in ("height_factor", "width_factor")]
+    if max(factors, default=0) > 0.25:
+        raise WrongError("Pictures are moved too far: a part of the digit leaves the sheet.")
 
 
 def look_at_normalisation(layers: list[Any]) -> None:

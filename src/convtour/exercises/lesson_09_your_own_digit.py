@@ -292,7 +292,8 @@ def ink_is_lighter(page):
                 ),
                 (shifting(sign=-1), "It moves away from the middle: the sign of the shift is the other one."),
                 (shifting(to=13), "Pixels are counted from 0: this centres on the pixel before."),
-                (shifting(whole=np.floor), "The shift is cut down to whole pixels. Nearest means rounded."),
+                (shifting(whole=np.trunc), "The shift is cut towards 0, as `int` does. Nearest means rounded."),
+                (shifting(whole=np.floor), "The shift is cut down to whole pixels, or the aim is half a pixel short."),
                 (
                     shifting(whole=np.array),
                     "It moves by parts of a pixel, which blurs. Whole pixels are asked for.",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import ctypes
 from dataclasses import dataclass
+import sys
 import threading
 from typing import Any
 
@@ -39,8 +40,20 @@ def run_within(seconds: float, function: Callable[..., Any], *arguments: Any) ->
     thread.start()
     try:
         thread.join(seconds)
+        while thread.is_alive() and _imports(thread):  # the clock stands, and half a module would stay broken
+            thread.join(0.2)
+            if not _imports(thread):
+                thread.join(seconds)
         outcome.in_time = not thread.is_alive()
     finally:  # also when the reader interrupts the wait
-        if thread.is_alive():
+        if thread.is_alive() and not _imports(thread):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stopped))
     return outcome if outcome.in_time else Outcome()
+
+
+def _imports(thread: threading.Thread) -> bool:
+    """Whether a thread is in the middle of an import."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None

@@ -1,5 +1,6 @@
 """Say what is wrong with an answer: type, dtype, rank, shape, values, in that order, and never what is right."""
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -58,7 +59,8 @@ def _compare_plain(answer: object, expected: bool | str) -> None:
 
 def _compare_numbers(answer: object, expected: Real, tolerance: float) -> None:
     if isinstance(answer, tuple) and len(answer) > 1:
-        raise WrongError("Asked for is one number, and a comma makes a tuple. Thousands are written 12_288.")
+        comma = " (A comma makes a tuple: thousands are written 12_288.)" * all(isinstance(n, int) for n in answer)
+        raise WrongError(f"Asked for is one number; this is a tuple of {len(answer)}.{comma}")
     if isinstance(answer, (bool, np.bool_, str, bytes)):
         hint = " Leave out the quotes." if isinstance(answer, (str, bytes)) else ""
         raise WrongError(f"Asked for is a number; this is of type {type(answer).__name__}.{hint}")
@@ -70,21 +72,20 @@ def _compare_numbers(answer: object, expected: Real, tolerance: float) -> None:
     value, right = float(answer), float(expected)  # type: ignore[arg-type]
     if abs(value - right) <= _slack(right, tolerance):
         return
-    if value != value:
-        raise WrongError("This is NaN, not a number.")
+    if not math.isfinite(value):
+        raise WrongError("This is NaN, not a number." if value != value else "This is infinite.")
     if isinstance(expected, Integral) and value != round(value):
         raise WrongError(f"{value:.6g} is not a whole number; a whole number is asked for.")
     if isinstance(expected, Integral) and abs(value - right) == 1:
-        raise WrongError("Off by one. Count the ends: is the first or the last one counted twice, or left out?")
+        ends = " Is an end counted twice, or left out?" * (abs(right) < 100)
+        raise WrongError(f"Off by one.{ends}")
     if right and abs(value + right) <= _slack(right, tolerance):
         raise WrongError("The size is right, the sign is not.")
-    for times, other in (
-        (100, "a share from 0 to 1 is asked for, not percent"),
-        (0.01, "percent are asked for, not a share"),
-    ):
-        if not isinstance(expected, Integral) and abs(value / times - right) <= _slack(right, tolerance):
-            raise WrongError(f"The unit is another one: {other}.")
-    raise WrongError(f"{value:.6g} is too {'large' if value > right else 'small'}.")
+    size = "large" if value > right else "small"
+    near = _slack(right, min(tolerance, abs(right) / 1000))
+    if right and not isinstance(expected, Integral) and min(abs(value / 100 - right), abs(value * 100 - right)) <= near:
+        raise WrongError(f"It is a hundred times too {size}: a share, or percent?")
+    raise WrongError(f"{value:.6g} is too {size}.")
 
 
 def _compare_tuples(answer: object, expected: tuple[Any, ...], tolerance: float) -> None:
@@ -103,22 +104,22 @@ def _compare_tuples(answer: object, expected: tuple[Any, ...], tolerance: float)
         raise WrongError("Lengths are whole numbers; one of these is a float. Divide with `//`.")
     if len(given) != len(expected):
         if len(expected) > 2 and given == expected[1:]:
-            raise WrongError("The batch axis is missing: it comes first.")
+            raise WrongError("The first of the entries asked for is missing; of a shape that is the batch axis.")
         raise WrongError(f"It has {len(given)} entries; another number of them is asked for.")
     close = [abs(float(a) - float(e)) <= _slack(float(e), tolerance) for a, e in zip(given, expected, strict=True)]
     if all(close):
         return
-    if given in ((expected[0], expected[-1], *expected[1:-1]), (expected[-1], *expected[:-1])):
+    if len(expected) > 3 and given in _channels_moved(expected):
         raise WrongError(
-            "The lengths are right, their order is not: in Keras channels come last unless asked otherwise."
+            "The lengths are right, their order is not: in Keras, channels come last unless asked otherwise."
         )
     if sorted(given) == sorted(expected):
         raise WrongError("The numbers are right, their order is not.")
     wrong = [axis for axis, right in enumerate(close) if not right]
     where = f"entr{'y' if len(wrong) == 1 else 'ies'} {', '.join(map(str, wrong))} (counted from 0)"
     if whole and all(abs(given[axis] - expected[axis]) == 1 for axis in wrong):
-        raise WrongError(f"Off by one in {where}: count the places where a window may begin, the first one included.")
-    raise WrongError(f"Not right in {where}; the rest is.")
+        raise WrongError(f"Off by one in {where}. Is an end counted twice, or left out?")
+    raise WrongError("No entry is right." if len(wrong) == len(expected) else f"Not right in {where}; the rest is.")
 
 
 def _compare_arrays(answer: object, expected: Array, tolerance: float, dtype: bool) -> None:
@@ -165,13 +166,20 @@ def _shape_mistake(given: tuple[int, ...], expected: tuple[int, ...]) -> str:
     if len(given) != len(expected):
         axes = "axis" if len(given) == 1 else "axes"
         return f"It has {len(given)} {axes}, shape {given}; {len(expected)} are asked for."
-    if given in ((expected[0], expected[-1], *expected[1:-1]), (expected[-1], *expected[:-1])):
+    if len(expected) == 2 and given == expected[::-1]:
+        return f"Its shape is {given}: rows and columns are exchanged."
+    if len(expected) > 2 and given in _channels_moved(expected):
         return f"Its shape is {given}: channels come first there; in Keras they come last unless asked otherwise."
     wrong = [axis for axis, (one, other) in enumerate(zip(given, expected, strict=True)) if one != other]
     where = f"ax{'is' if len(wrong) == 1 else 'es'} {', '.join(map(str, wrong))}"
     if all(abs(given[axis] - expected[axis]) == 1 for axis in wrong):
         return f"Its shape is {given}: off by one along {where}."
     return f"Its shape is {given}: another length along {where} is asked for."
+
+
+def _channels_moved(shape: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+    """Shapes with the last axis moved to the front, behind a batch axis or before it."""
+    return (shape[0], shape[-1], *shape[1:-1]), (shape[-1], *shape[:-1])
 
 
 def _numbers(answer: object, asked: str) -> Array:
