@@ -26,7 +26,7 @@ from store_notebooks import stored_form
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 WIDE, NARROW, HEIGHT = 1366, 800, 900
 SHOT = 12_000  # pixels, the height of a picture of the page: more is drawn as nothing
-LIMIT = 300  # seconds for a notebook to run
+LIMIT = 900  # seconds for a notebook to run, on a machine with other work
 LOOKED_AT_TWICE = {"00_start_here", "02_every_option"}  # in a narrow window and in the dark, too
 # What the test's own process tells its children, and what would show this machine's settings.
 NOT_HANDED_ON = re.compile("TQDM_DISABLE|PYTEST|COV_|COVERAGE|JUPYTER|XDG_|IPYTHON|CONVTOUR_|MPL")
