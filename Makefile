@@ -57,8 +57,11 @@ build/lowest/.ready: pyproject.toml
 	@touch $@
 
 # Keras on another backend: what is locked, and the backend beside it.
-test-jax test-torch: test-%: build/%/.ready
-	KERAS_BACKEND=$* build/$*/bin/python -m pytest -n 2 --dist worksteal
+test-jax: build/jax/.ready
+	KERAS_BACKEND=jax build/jax/bin/python -m pytest -n 2 --dist worksteal
+
+test-torch: build/torch/.ready
+	KERAS_BACKEND=torch build/torch/bin/python -m pytest -n 2 --dist worksteal
 
 build/jax/.ready build/torch/.ready: build/%/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv build/$*

@@ -365,7 +365,7 @@ def test_a_receptive_field_reaches_from_the_first_to_the_last_input_that_matters
         )
         if pool and dilation == 1 and padding != "causal":
             layer = layers.AveragePooling1D(kernel, stride, padding)
-        outputs = np.asarray(layer(outputs))
+        outputs = keras.ops.convert_to_numpy(layer(outputs))
     matters = np.flatnonzero(outputs[:, outputs.shape[1] // 2, 0])
     assert matters[-1] - matters[0] + 1 == field
 

@@ -388,6 +388,7 @@ def test_rounding_of_float32_is_no_mistake_and_tensors_are_read() -> None:
     import keras
 
     compare(keras.ops.convert_to_tensor([0.1, 0.2]), np.array([0.1, 0.2]))
+    compare(keras.layers.Dense(1, kernel_initializer="ones")(np.ones((1, 2))), np.array([[2.0]]))
     compare(np.float32(0.1), 0.1)
     compare([4, 26, 26, 2], SHAPE)
 

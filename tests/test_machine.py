@@ -32,7 +32,7 @@ def no_data(*args: Any) -> None:
         (
             "convtour.machine.version",
             absent,
-            'MISSING  keras>=3.10: run: python -m pip install --upgrade "keras>=3.10"',
+            'MISSING  keras>=3.15: run: python -m pip install --upgrade "keras>=3.15"',
         ),
         ("convtour.machine.version", lambda name: "0.1", "MISSING  matplotlib>=3.10"),
         (

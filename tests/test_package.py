@@ -11,6 +11,7 @@ import zipfile
 
 import convtour
 from convtour import _keras
+import keras
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -169,6 +170,8 @@ def test_the_start_up_log_of_the_backend_stays_out_of_the_way() -> None:
 def test_onednn_is_switched_on_where_nobody_has_chosen_and_tensorflow_is_not_loaded(
     code: str, chosen: str | None, expected: str
 ) -> None:
+    if expected == "None" and keras.backend.backend() != "tensorflow":
+        pytest.skip("Keras loads no TensorFlow on this backend")
     choose = f"os.environ['TF_ENABLE_ONEDNN_OPTS'] = '{chosen}'" if chosen else "0"
     start = f"import os; os.environ.pop('TF_ENABLE_ONEDNN_OPTS', None); {choose}; "
     done = python(
@@ -210,7 +213,7 @@ def test_another_backend_trains_too(backend: str) -> None:
     code = (
         "import numpy as np, convtour; rng = np.random.default_rng(0); y = np.arange(40) % 2; "
         "x = rng.normal(size=(40, 8, 1)) + 3 * y[:, None, None]; "
-        "scores, histories = convtour.evaluate_model(x, np.eye(2)[y], 2, epochs=3); print(min(scores))"
+        "scores, histories = convtour.evaluate_model(x, np.eye(2)[y], 2, epochs=20); print(min(scores))"
     )
     assert float(python(code, KERAS_BACKEND=backend).stdout.split()[-1]) > 0.9
 

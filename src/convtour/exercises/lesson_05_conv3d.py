@@ -233,11 +233,11 @@ def look_at_network(answer: Any) -> None:
     if model.count_params() > 1000:
         raise WrongError(f"It has {model.count_params():,} parameters, more than a thousand.")
     films, _ = make_films(7900, 8)
-    shares = np.array(model(films))
+    shares = keras.ops.convert_to_numpy(model(films))
     if (shares < 0).any() or np.abs(shares.sum(axis=1) - 1).max() > 1e-3:
         raise WrongError("Its four outputs are no shares that sum to 1.")
     differ = np.ptp(shares, axis=0).max() > 1e-5  # not so if the last layer starts at zeros
-    if differ and np.abs(shares - np.array(model(films[:, ::-1]))).max() < 1e-5:
+    if differ and np.abs(shares - keras.ops.convert_to_numpy(model(films[:, ::-1]))).max() < 1e-5:
         raise WrongError(
             "Before any training it answers a film and the same film played backwards alike. Does any layer see two "
             "frames and their order?"
@@ -248,7 +248,7 @@ def look_at_network(answer: Any) -> None:
     model.fit(np.concatenate([slow[0], fast[0]]), labels, epochs=10, batch_size=32, verbose=0)
     for speed, frames in ((1, 4), (2, 4), (1, 16), (2, 16)):
         films, ways = make_films(6000, 200, speed=speed, frames=frames)
-        share = 100 * np.mean(np.argmax(np.array(model(films)), axis=1) == ways)
+        share = 100 * np.mean(np.argmax(keras.ops.convert_to_numpy(model(films)), axis=1) == ways)
         if share < 90:
             raise WrongError(
                 f"Trained on both speeds, it is right about {share:.0f} % of films of {frames} frames at "

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral, Real
+import sys
 from typing import Any
 
 import numpy as np
@@ -186,8 +187,10 @@ def _numbers(answer: object, asked: str) -> Array:
     """Return whatever NumPy reads as numbers, or say that it is none."""
     if isinstance(answer, (str, bytes, dict, set)) or callable(answer):
         raise WrongError(f"Asked for is {asked}; this is of type {type(answer).__name__}.")
+    keras = sys.modules.get("keras")  # without which there are no tensors
     try:
-        array = np.asarray(answer)
+        # PyTorch's own conversion refuses what a layer computed.
+        array = keras.ops.convert_to_numpy(answer) if keras and keras.ops.is_tensor(answer) else np.asarray(answer)
     except Exception:
         raise WrongError(f"Asked for is {asked}; this, of type {type(answer).__name__}, is none.") from None
     if array.dtype.kind not in "biuf":

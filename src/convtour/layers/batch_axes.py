@@ -47,8 +47,8 @@ def apply_over_batch_axes(layer: Callable[[Any], Any], inputs: Any, batch_axes: 
     --------
     >>> import keras
     >>> clips = np.ones((4, 7, 28, 28, 3), dtype="float32")
-    >>> apply_over_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), clips, batch_axes=2).shape.as_list()
-    [4, 7, 26, 26, 2]
+    >>> tuple(apply_over_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), clips, batch_axes=2).shape)
+    (4, 7, 26, 26, 2)
     >>> image = keras.Input((7, 28, 28, 3))
     >>> apply_over_batch_axes(keras.layers.Conv2D(2, 3, activation="relu"), image, batch_axes=2).shape
     (None, 7, 26, 26, 2)
