@@ -383,6 +383,18 @@ def use_the_pad(page: Any) -> None:
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
+# First of all: later, JupyterLab opens again what was open.
+def test_the_first_page_opens_by_itself_and_nothing_is_announced(browser: Any, lab: Lab) -> None:
+    stored = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
+    lab.path("00_start_here").write_text(stored, encoding="utf-8")
+    with visited(browser, lab, "") as page:
+        page.locator(".jp-NotebookPanel:visible h1", has_text="00 Start here").wait_for(timeout=60_000)
+        assert page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").all_inner_texts() == ["00_start_here.ipynb"]
+        eventually(lambda: idle(lab, page), 120)
+        page.wait_for_timeout(3000)  # news would come late
+        assert_calm(page)
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_reads_well_and_is_saved_as_it_was(browser: Any, lab: Lab, name: str) -> None:
     with opened(browser, lab, name, cleared=True) as page:
@@ -403,17 +415,6 @@ def test_a_notebook_runs_reads_well_and_is_saved_as_it_was(browser: Any, lab: La
                 shoot(page, f"{name}_dark")
         if name == "09_your_own_digit":
             use_the_pad(page)
-
-
-def test_the_first_page_opens_by_itself_and_nothing_is_announced(browser: Any, lab: Lab) -> None:
-    stored = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
-    lab.path("00_start_here").write_text(stored, encoding="utf-8")
-    with visited(browser, lab, "") as page:
-        page.locator(".jp-NotebookPanel:visible h1", has_text="00 Start here").wait_for(timeout=60_000)
-        assert page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").all_inner_texts() == ["00_start_here.ipynb"]
-        eventually(lambda: idle(lab, page), 120)
-        page.wait_for_timeout(3000)  # news would come late
-        assert_calm(page)
 
 
 def test_the_kernel_explorer_answers_before_anything_is_run(browser: Any, lab: Lab) -> None:
@@ -495,9 +496,8 @@ def test_an_exercise_is_answered_wrongly_and_then_rightly(browser: Any, lab: Lab
         assert run("exercise-load").startswith("Exercise 1 of 8")
         assert "0 of 8 done" in run("exercise-1")
         said = run("exercise-1", f"answer = {wrong}")
-        assert said.startswith(f"Not yet. {message}")
-        assert "0 of 8 done" in said
+        assert said.startswith(f"✗ Not yet. {message}")
         said = run("exercise-1", first.answer)
-        assert said.startswith("Right.")
+        assert said.startswith("✓ Right.")
         assert "1 of 8 done" in said
         shoot(page, "02_answered")
