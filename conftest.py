@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from convtour import evaluate_model
+from convtour import define_model, evaluate_model
 from hypothesis import settings
 import keras
 from nbval.plugin import IPyNbCell
@@ -43,6 +43,16 @@ def full_mnist() -> Path:
     if FULL_MNIST is None:
         pytest.skip("no full MNIST: set CONVTOUR_DATA to the path of an mnist.npz")
     return Path(FULL_MNIST)
+
+
+@pytest.fixture(scope="session")
+def site_network() -> keras.Model:
+    """The network that reads digits on the site: it learned from all of MNIST but the sample's test digits."""
+    from make_site_model import read
+
+    model = define_model()
+    model.set_weights(read((ROOT / "site" / "_static" / "digit" / "weights.js").read_text(encoding="ascii"))["weights"])
+    return model
 
 
 @pytest.fixture

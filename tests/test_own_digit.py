@@ -8,18 +8,16 @@ import tracemalloc
 from typing import Any
 import zlib
 
-from convtour import define_model, load_dataset, prepare_digit
+from convtour import load_dataset, prepare_digit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-import make_site_model
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SITE_WEIGHTS = ROOT / "site" / "_static" / "digit" / "weights.js"
 X_TEST, Y_TEST = load_dataset("sample")[2:]
 LABELS = Y_TEST.argmax(axis=1)
 Array = npt.NDArray[Any]
@@ -248,13 +246,9 @@ def test_a_digit_of_mnist_stays_what_it_is() -> None:
 # What it is for
 
 
-def test_rendered_digits_are_read_as_well_as_plain_ones_and_only_with_the_preparation() -> None:
-    # The network of the site learned from all of MNIST but these digits, and reads 98.7 % of them as they are.
-    model = define_model()
-    model.set_weights(make_site_model.read(SITE_WEIGHTS.read_text(encoding="utf-8"))["weights"])
-
+def test_rendered_digits_are_read_as_well_as_plain_ones_and_only_with_the_preparation(site_network: Any) -> None:
     def accuracy(images: Array) -> float:
-        answers = model.predict(images.reshape(-1, 28, 28, 1), verbose=0).argmax(axis=1)
+        answers = site_network.predict(images.reshape(-1, 28, 28, 1), verbose=0).argmax(axis=1)
         return float((answers == LABELS[:300]).mean())
 
     pages = renderer().render(X_TEST[:300], 1)

@@ -98,13 +98,6 @@ def stored() -> dict[str, Any]:
     return make_site_model.read(WEIGHTS.read_text(encoding="ascii"))
 
 
-@pytest.fixture(scope="module")
-def network(stored: dict[str, Any]) -> keras.Model:
-    model = define_model()
-    model.set_weights(stored["weights"])
-    return model
-
-
 def answers_of_keras(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """The ten outputs of Keras for each image of bytes."""
     answers: np.ndarray = model.predict(prep_pixels(images, images)[0][..., np.newaxis], batch_size=1000, verbose=0)
@@ -118,22 +111,26 @@ def unseen() -> tuple[np.ndarray, np.ndarray]:
     return images[..., 0], labels.argmax(axis=1)
 
 
-def test_the_page_answers_as_keras_does(network: keras.Model, unseen: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_page_answers_as_keras_does(site_network: keras.Model, unseen: tuple[np.ndarray, np.ndarray]) -> None:
     images = unseen[0][:500]
-    differences = np.abs(answers_of_the_page(images) - answers_of_keras(network, images))
+    differences = np.abs(answers_of_the_page(images) - answers_of_keras(site_network, images))
     assert differences.shape == (500, 10)
     assert differences.max() < 1e-3
 
 
 @pytest.mark.parametrize("spoiled", range(6), ids=make_site_model.NAMES)
 def test_one_spoiled_array_of_weights_is_noticed(
-    spoiled: int, network: keras.Model, stored: dict[str, Any], unseen: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    spoiled: int,
+    site_network: keras.Model,
+    stored: dict[str, Any],
+    unseen: tuple[np.ndarray, np.ndarray],
+    tmp_path: Path,
 ) -> None:
     weights = [0.9 * weight if at == spoiled else weight for at, weight in enumerate(stored["weights"])]
     changed = tmp_path / "weights.js"
     changed.write_text(make_site_model.script(weights, [], {}), encoding="ascii")
     images = unseen[0][:100]
-    assert np.abs(answers_of_the_page(images, changed) - answers_of_keras(network, images)).max() > 1e-3
+    assert np.abs(answers_of_the_page(images, changed) - answers_of_keras(site_network, images)).max() > 1e-3
 
 
 def test_an_array_cut_short_is_refused_by_name(stored: dict[str, Any], tmp_path: Path) -> None:
@@ -152,10 +149,10 @@ def test_every_finite_float16_is_decoded() -> None:
 
 
 def test_the_accuracy_that_is_told_is_that_of_the_weights(
-    network: keras.Model, stored: dict[str, Any], unseen: tuple[np.ndarray, np.ndarray]
+    site_network: keras.Model, stored: dict[str, Any], unseen: tuple[np.ndarray, np.ndarray]
 ) -> None:
     images, digits = unseen
-    right = np.mean(answers_of_keras(network, images).argmax(axis=1) == digits)
+    right = np.mean(answers_of_keras(site_network, images).argmax(axis=1) == digits)
     about = stored["about"]
     assert about["sample_tested_on"] == len(digits)
     assert right == pytest.approx(about["sample_accuracy"]["float16"], abs=0.001)
@@ -191,7 +188,7 @@ def test_the_digits_to_choose_from_are_two_of_each_that_took_no_part_in_the_trai
     assert make_site_model.not_shown(load_dataset("sample")[0][:3, ..., 0], images).all()
 
 
-def test_a_drawing_is_prepared_as_prepare_digit_does(network: keras.Model) -> None:
+def test_a_drawing_is_prepared_as_prepare_digit_does(site_network: keras.Model) -> None:
     drawings = [drawn(lines) for lines in DRAWINGS.values()]
     ours = prepared_by_the_page(drawings)
     theirs = np.stack([prepare_digit(255 - drawing).image[..., 0] for drawing in drawings])
@@ -205,7 +202,7 @@ def test_a_drawing_is_prepared_as_prepare_digit_does(network: keras.Model) -> No
         # Measured: 0.003 to 0.013. Moved by a pixel more, these drawings differ by 0.02 to 0.13.
         assert min(np.abs(image - other).mean() for image in moved) < 0.018, digit
     for images in (ours, theirs):
-        assert network.predict(images[..., np.newaxis], verbose=0).argmax(axis=1).tolist() == list(DRAWINGS)
+        assert site_network.predict(images[..., np.newaxis], verbose=0).argmax(axis=1).tolist() == list(DRAWINGS)
 
 
 def test_where_and_how_large_it_is_drawn_makes_no_difference_but_to_the_pen() -> None:

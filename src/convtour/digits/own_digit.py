@@ -217,9 +217,8 @@ def _even_light(grey: _Float) -> _Float:
     """Measure each pixel against the light: paper becomes 1, and ink darker, whichever of both was lighter."""
     if _is_ink_lighter(grey):
         grey = 1 - grey
-    calm = ndimage.gaussian_filter(
-        grey, min(1, max(grey.shape) / 256)
-    )  # a small picture has no grain, but thin strokes
+    # Against the grain of the paper, which a small picture has not; its thin strokes would suffer.
+    calm = ndimage.gaussian_filter(grey, min(1, max(grey.shape) / 256))
     light = _closed(calm, _window(grey))
     # By less than half of the best light nothing is divided: the grain of a dark desk would be as strong as ink.
     even = 1 - (light - calm) / np.maximum(light, max(light.max() / 2, 0.05))

@@ -4,7 +4,7 @@ Each judge is called with an answer and raises `WrongError` with what is wrong; 
 ``mistakes`` are answers that readers give, each with what to tell them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import copy
 from dataclasses import dataclass
 import linecache
@@ -101,7 +101,6 @@ class Function:
 
     def __call__(self, answer: Any) -> None:
         """Run both on each case; where they differ, look whether a known mistake gives the same."""
-        _callable(answer)
         for case in self.cases:
             result = theirs(answer, *case)
             try:
@@ -156,16 +155,25 @@ def theirs(function: Any, *arguments: Any) -> Any:
     return result
 
 
-def their_model(function: Any, *arguments: Any) -> Any:
-    """Call what the reader wrote, and return the Keras model that it gives, if it is one that knows its shapes."""
+def their_model(function: Any, *arguments: Any, knows_shapes: bool = True) -> Any:
+    """Call what the reader wrote, and return the Keras model that it gives, if it is one, and knows its shapes."""
     import keras
 
     model = theirs(function, *arguments)
     if not isinstance(model, keras.Model):
         raise WrongError(f"Asked for is a Keras model; your function gave something of type {type(model).__name__}.")
-    if not getattr(model, "inputs", None):
+    if knows_shapes and not getattr(model, "inputs", None):
         raise WrongError("The model does not know its shapes yet: begin with `keras.Input(...)`.")
     return model
+
+
+def layers_of(model: Any) -> Iterator[Any]:
+    """Yield the layers of a model, and those of the models in it; where data enter is no layer."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from layers_of(layer)
+        elif type(layer).__name__ != "InputLayer":
+            yield layer
 
 
 def _callable(answer: Any) -> None:

@@ -1,10 +1,10 @@
 """Exercises of notebook 01_convolution_by_hand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from convtour.exercises.exercise import Exercise
-from convtour.exercises.judges import Choice, Function, Value, Written, theirs
+from convtour.exercises.judges import Choice, Function, Value, Written, layers_of, their_model, theirs
 from convtour.exercises.mistakes import NotAttemptedError, WrongError
 from convtour.layers.convolution import convolve
 import numpy as np
@@ -180,29 +180,18 @@ def _changes(model: Any, move: int) -> bool:
     return bool(np.abs(moved - still).max() > 0.01 * apart)
 
 
-def _layers(model: Any) -> Iterator[Any]:
-    """The layers of a model, and of the models in it."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _layers(layer)
-        else:
-            yield layer
-
-
 def look_at_model(answer: Any) -> None:
     """Move digits over its input, and see by how many pixels they may move."""
     import keras
 
-    model = theirs(answer)
-    if not isinstance(model, keras.Model):
-        raise WrongError(f"Asked for is a function that returns a Keras model; this returned {type(model).__name__}.")
+    model = their_model(answer, knows_shapes=False)
     shape = getattr(model, "input_shape", None)
     sheet = (SIDE, SIDE, 1)
     if isinstance(shape, tuple) and not (
         len(shape) == 4 and all(given in (None, asked) for given, asked in zip(shape[1:], sheet, strict=True))
     ):
         raise WrongError(f"It is built for inputs of shape `{shape[1:]}`; sheets of shape `{sheet}` are asked for.")
-    layers = list(_layers(model))
+    layers = list(layers_of(model))
     pools = [layer for layer in layers if isinstance(layer, keras.layers.MaxPooling2D)]
     convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     if len(pools) != 2:

@@ -1,10 +1,10 @@
 """Exercises of notebook 08."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from convtour.exercises.exercise import Exercise
-from convtour.exercises.judges import Choice, Function, Value, Written, their_model, theirs
+from convtour.exercises.judges import Choice, Function, Value, Written, layers_of, their_model, theirs
 from convtour.exercises.mistakes import WrongError
 import numpy as np
 import numpy.typing as npt
@@ -138,15 +138,6 @@ def best_of(networks: int, n: int, accuracy: float) -> float:
 # A model of one's own
 
 
-def flat(model: Any) -> Iterator[Any]:
-    """Yield the layers, those of models inside too."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from flat(layer)
-        elif type(layer).__name__ != "InputLayer":
-            yield layer
-
-
 def look_at_model(function: Any) -> None:
     """Look for the ingredients, each in its place."""
     import keras
@@ -162,7 +153,7 @@ def look_at_model(function: Any) -> None:
         raise WrongError("The answers for a picture do not sum to 1: which activation makes probabilities?")
     if model.count_params() > BUDGET:
         raise WrongError(f"The model has {model.count_params():,} parameters, more than it may.")
-    layers = list(flat(model))
+    layers = list(layers_of(model))
     look_at_moves(layers)
     look_at_normalisation(layers)
     dense = [i for i, layer in enumerate(layers) if isinstance(layer, keras.layers.Dense)]
