@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from convtour import define_model, evaluate_model
-from convtour.evaluation import cross_validation, training
+from convtour.evaluation import cross_validation, rounds, training
 from convtour.evaluation.rounds import plan
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,11 +36,11 @@ def same(result: Trained, other: Trained) -> bool:
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=9).filter(any), st.integers(1, 8))
 def test_the_plan_runs_every_epoch_and_no_schedule_ends_sooner(epochs_left: list[int], n_workers: int) -> None:
-    rounds = plan(epochs_left, n_workers)
-    assert all(epochs > 0 and 0 < len(folds) <= n_workers and len({*folds}) == len(folds) for folds, epochs in rounds)
+    schedule = plan(epochs_left, n_workers)
+    assert all(epochs > 0 and 0 < len(folds) <= n_workers and len({*folds}) == len(folds) for folds, epochs in schedule)
     for fold, left in enumerate(epochs_left):
-        assert sum(epochs for folds, epochs in rounds if fold in folds) == left
-    assert sum(epochs for _, epochs in rounds) == max(-(-sum(epochs_left) // n_workers), *epochs_left)
+        assert sum(epochs for folds, epochs in schedule if fold in folds) == left
+    assert sum(epochs for _, epochs in schedule) == max(-(-sum(epochs_left) // n_workers), *epochs_left)
 
 
 def test_five_folds_keep_two_workers_busy_to_the_end() -> None:
@@ -65,6 +65,22 @@ def test_a_single_worker_is_a_process_of_its_own_and_there_is_no_second(
 
     assert same(evaluate_model(*bumps, n_folds=3, epochs=3, n_jobs=1, model_fn=say_who, verbose=0), trained)
     assert len({path.name for path in tmp_path.iterdir()} - {str(os.getpid())}) == 1
+
+
+def test_processes_stay_from_call_to_call_whatever_their_number(bumps: Bumps) -> None:
+    def processes() -> set[int]:
+        return {process.pid for process in rounds._Processes.executor._processes.values()}
+
+    evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=2, verbose=0)
+    two = processes()
+    evaluate_model(*bumps, n_folds=3, epochs=1, verbose=0)  # short, but they are there
+    assert processes() == two
+    assert rounds.count_running() == 2
+    evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=1, verbose=0)
+    (one,) = processes()
+    evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=2, verbose=0)
+    assert one in two & processes()
+    assert len(processes()) == 2
 
 
 def test_a_dask_cluster_gives_the_same_numbers(bumps: Bumps, trained: Trained) -> None:
@@ -101,7 +117,10 @@ def test_joblib_says_how_many_workers_unless_the_call_does(monkeypatch: pytest.M
         assert count(None, 0) == 3
         assert count(1, 1e9) == 1
     assert count(None, 1e9) == count(-1, 0) == joblib.cpu_count()
+    monkeypatch.setattr(cross_validation, "count_running", lambda: 0)
     assert count(None, 0) == 1  # not worth a second one
+    monkeypatch.setattr(cross_validation, "count_running", lambda: 2)
+    assert count(None, 0) == min(2, joblib.cpu_count())
     monkeypatch.setattr(training, "has_gpu", lambda: True)
     assert count(None, 1e9) == 1
     assert count(4, 0) == 4

@@ -264,7 +264,8 @@ def a_thread_that_draws() -> Iterator[None]:
 
 def test_what_another_thread_draws_does_not_change_the_weights() -> None:
     def weights() -> list[np.ndarray]:
-        with own_random(7):
+        with own_random():
+            keras.utils.set_random_seed(7)
             found: list[np.ndarray] = forgetful((12, 1), 3).get_weights() + define_model((12, 1), 3).get_weights()
             return [*found, np.array([random.random(), random.gauss(), random.randint(0, 99)])]
 
@@ -296,7 +297,8 @@ def test_what_a_module_draws_as_it_is_imported_does_not_change_the_weights(
 
 def test_the_random_numbers_of_the_caller_are_left_as_they_were() -> None:
     random.seed(3)
-    with own_random(7):
+    with own_random():
+        random.seed(7)
         random.random()
     assert random.random() == random.Random(3).random()
 

@@ -104,7 +104,8 @@ def check_model(model_fn: ModelFunction, seed: int, x: Array, y: Array) -> "kera
         raise ValueError(
             f"model_fn is called as model_fn(input_shape, num_classes), like define_model, which does not fit: {error}."
         ) from None
-    with own_random(seed):
+    with own_random():
+        keras.utils.set_random_seed(seed)
         models = [model_fn(input_shape, num_classes) for _ in range(2)]
         for model in models:
             if not isinstance(model, keras.Model):

@@ -11,7 +11,7 @@ from convtour._files import writable_folder
 from convtour.evaluation.baseline import define_model
 from convtour.evaluation.checks import Splitter, check_folds, check_model, check_samples, split
 from convtour.evaluation.resume import ResumeFolder, describe
-from convtour.evaluation.rounds import run, start_workers
+from convtour.evaluation.rounds import count_running, run, start_workers
 from convtour.evaluation.state import Array, CrossValidation, Fold, Job, ModelFunction, Progress, Rows, Verbose
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -298,8 +298,8 @@ def _count_workers(n_jobs: int | None, seconds: float) -> int:
 
         if has_gpu():  # workers on one GPU would wait for each other
             return 1
-    # Another worker takes processor time to load Keras and to compile the model; it must be worth that.
-    return min(int(effective_n_jobs(-1)), 1 + int(seconds / 2))
+    # Another worker takes processor time to load Keras and to compile the model; it must be worth that, or be there.
+    return min(int(effective_n_jobs(-1)), max(count_running(), 1 + int(seconds / 2)))
 
 
 def _seconds(splits: list[tuple[Rows, Rows]], epochs: int, batch_size: int, x: Array) -> float:

@@ -69,23 +69,38 @@ def start_workers(n_workers: int, backend: str | None, caller: int | None) -> It
 
 def _pool(n_workers: int, *, local: bool, **options: Any) -> Parallel:
     """Make the Parallel that sends work to so many workers, single tasks, at once."""
-    if n_workers == 1 and local:
-        options["backend"] = _OneProcess()
+    if local:
+        options["backend"] = _Processes(n_workers)
     return Parallel(n_jobs=max(2, n_workers), batch_size=1, pre_dispatch="all", **options)
 
 
-class _OneProcess(LokyBackend):  # type: ignore[misc]
-    """Loky with a single worker, for which joblib would take this process.
+class _Processes(LokyBackend):  # type: ignore[misc]
+    """Loky's processes, kept from call to call whatever their number, and a process even for a single worker.
 
-    The number of threads of a Keras that runs cannot be changed any more, and with it not how it rounds.
+    For one worker joblib would take this process, and the number of threads of a Keras that runs cannot be changed any
+    more, and with it not how it rounds. With the same settings for any number, loky only starts or ends a few.
     """
 
+    executor: Any = None  # the pool that was used last, with what runs in it
+
+    def __init__(self, n_workers: int) -> None:
+        super().__init__(inner_max_num_threads=1)
+        self._n_workers = n_workers
+
     def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
-        """Start one process, or keep one of those that are there; what joblib hears of is two."""
-        environment = self._prepare_worker_env(n_jobs=2)
-        self._workers = get_memmapping_executor(1, timeout=300, env=environment, context_id=parallel._id)
+        """Start as many processes as are missing; joblib hears of two where there is one."""
+        options = {name: value for name, value in options.items() if name not in ("prefer", "require")}
+        environment = self._prepare_worker_env(n_jobs=n_jobs)
+        self._workers = _Processes.executor = get_memmapping_executor(
+            self._n_workers, timeout=300, env=environment, context_id=parallel._id, **options
+        )
         self.parallel = parallel
-        return 2
+        return n_jobs
+
+
+def count_running() -> int:
+    """How many processes are there from the last call, with Keras loaded."""
+    return sum(process.is_alive() for process in dict(getattr(_Processes.executor, "_processes", None) or {}).values())
 
 
 def run(

@@ -40,14 +40,16 @@ def train(part: Part, job: Job, x: Array, y: Array) -> tuple[list[dict[str, floa
 
     That is the variables of the model where the fold goes on, and the probabilities of what is held out where it ends.
     """
-    with own_random(job.seed + part.fold):
+    with own_random():
         keras.config.set_floatx(job.floatx)
         keras.config.set_epsilon(job.epsilon)
         keras.config.set_image_data_format(job.image_data_format)
         keras.config.set_dtype_policy(job.dtype_policy)
         if part.variables is None or _kept.job != job or part.fold not in _kept.folds:
             model_fn = cloudpickle.loads(job.model_fn)
-            keras.utils.set_random_seed(job.seed + part.fold)  # a module that this imported may have drawn numbers
+            # After the import of what that needs, which may have drawn numbers. Not in every epoch: seeded, TensorFlow
+            # prepares anew all that it runs, and a model that was kept draws from nothing but its variables.
+            keras.utils.set_random_seed(job.seed + part.fold)
             new = model_fn(job.input_shape, job.num_classes)
             make_variables(new, x, y)
             _take(new, part.fold, job)
@@ -85,8 +87,8 @@ def _epoch(part: Part, epoch: int, job: Job, x: Array, y: Array) -> dict[str, fl
 
 
 @contextmanager
-def own_random(seed: int) -> Iterator[None]:
-    """Start all random states from a seed, and have this thread draw from ``random`` undisturbed.
+def own_random() -> Iterator[None]:
+    """Have this thread seed ``random``, and draw from it, undisturbed by others.
 
     Keras draws the seed of every initializer from Python's module ``random``, which belongs to the whole process: what
     another thread draws meanwhile (a Dask worker has one that does) must not change the weights. So the functions of
@@ -101,7 +103,6 @@ def own_random(seed: int) -> Iterator[None]:
     with _turn:
         vars(random).update({name: one_of(getattr(own, name), theirs) for name, theirs in shared.items()})
         try:
-            keras.utils.set_random_seed(seed)
             yield
         finally:
             vars(random).update(shared)
