@@ -11,11 +11,12 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 UV := uv==0.13.9
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
-.PHONY: help lab test lint package-tests notebook-tests test-lowest test-jax test-torch numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
+.PHONY: help lab test lint package-tests notebook-tests test-slow test-lowest test-jax test-torch numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
 
 help:
 	@echo 'make lab        open the tour in JupyterLab'
 	@echo 'make test       check the package and every notebook'
+	@echo 'make test-slow  what that leaves out: processes killed, many workers, many more drawn cases'
 	@echo 'make notebooks  run every notebook and store its outputs'
 	@echo 'make cheatsheet gather the cards of the notebooks in docs/cheatsheet.md'
 	@echo 'make site       build the site from the stored notebooks, in build/site'
@@ -40,10 +41,14 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 
 package-tests: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' --cov --cov-report=term-missing:skip-covered
 
 notebook-tests: $(VENV)/.ready
 	$(BIN)/python -m pytest $(NBVAL)
+
+# What make test leaves out: processes killed at any moment, any number of workers, many more drawn configurations.
+test-slow: $(VENV)/.ready
+	CONVTOUR_EXAMPLES=$${CONVTOUR_EXAMPLES:-2000} $(BIN)/python -m pytest -n 2 --dist worksteal -m 'slow or hypothesis'
 
 # What pyproject.toml names, in the lowest versions that it allows, on the lowest Python.
 test-lowest: build/lowest/.ready

@@ -1,6 +1,6 @@
 """The arithmetic of convolutions, held to Keras over all options, and to counting by hand.
 
-CONVTOUR_EXAMPLES sets how many configurations are drawn for each rank: 2,000 unless it says otherwise.
+CONVTOUR_EXAMPLES sets how many configurations are drawn for each rank: 300 unless it says otherwise.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from keras import layers
 import numpy as np
 import pytest
 
-EXAMPLES = int(os.environ.get("CONVTOUR_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("CONVTOUR_EXAMPLES", "300"))
 RANKS = [1, 2, 3]
 CONVOLUTION = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
 POOLING = {

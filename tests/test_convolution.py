@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 # Configurations drawn for each rank. `CONVTOUR_EXAMPLES=20000 pytest tests/test_convolution.py` looks deeper.
-EXAMPLES = int(os.environ.get("CONVTOUR_EXAMPLES", "1000"))
+EXAMPLES = int(os.environ.get("CONVTOUR_EXAMPLES", "300"))
 
 LAYERS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
 LONGEST = {1: 12, 2: 7, 3: 5}

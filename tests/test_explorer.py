@@ -196,6 +196,7 @@ def test_ipython_takes_the_picture_and_the_words_from_it(explorer: Explorer) -> 
     assert data == {"text/html": html_of(explorer), "text/plain": explorer.description}
 
 
+@pytest.mark.slow
 def test_the_bytes_are_the_same_again_and_in_another_process() -> None:
     again = "".join(html_of(explore_convolution(rank)) for rank in (1, 2))
     assert again == "".join(html_of(explore_convolution(rank)) for rank in (1, 2))

@@ -290,6 +290,7 @@ summarize_diagnostics([SimpleNamespace(history=curves)])
 """
 
 
+@pytest.mark.slow
 def test_nbval_sees_a_wrong_curve(tmp_path: Path, nbval: Callable[[Path], list[int]]) -> None:
     """Outputs are stored with one curve and checked with another."""
     from store_notebooks import run

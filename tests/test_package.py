@@ -181,6 +181,7 @@ def test_onednn_is_switched_on_where_nobody_has_chosen_and_tensorflow_is_not_loa
     assert ("restart the kernel and import convtour first" in done.stdout) == (expected == "None")
 
 
+@pytest.mark.slow
 def test_workers_use_onednn_as_this_process_does() -> None:
     """The environment of a process is that of its workers; convtour is the first that they import."""
     code = (
@@ -326,6 +327,7 @@ def test_the_version_stands_once_in_words_everywhere() -> None:
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_five_lines_of_the_readme_run() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert blocks

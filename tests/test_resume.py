@@ -1,24 +1,25 @@
 """A folder that keeps every finished epoch: an interrupted run goes on and ends with the same numbers."""
 
-from collections.abc import Iterator
+import _thread
+from collections.abc import Callable, Iterator
 import contextlib
 import io
 import json
 import os
 from pathlib import Path
 import random
-import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 import warnings
 
 from convtour import cross_validate, define_model, evaluate_model
 from convtour.evaluation import cross_validation
-from convtour.evaluation.resume import ResumeFolder
+from convtour.evaluation.resume import ResumeFolder, read
 from convtour.evaluation.state import Progress
 import keras
 import numpy as np
@@ -305,67 +306,77 @@ def my_model(input_shape, num_classes):
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     return model
 
-labels = np.arange(1200) % 3
-signals = np.random.default_rng(0).normal(size=(1200, 12, 1)).astype("float32")
-signals[np.arange(1200), 2 + 4 * labels] += 1
-_, histories = evaluate_model(
-    signals, np.eye(3)[labels], 3, epochs=12, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=sys.argv[1])
-print([history.history for history in histories])
+def run(folder):
+    labels = np.arange(1200) % 3
+    signals = np.random.default_rng(0).normal(size=(1200, 12, 1)).astype("float32")
+    signals[np.arange(1200), 2 + 4 * labels] += 1
+    return evaluate_model(
+        signals, np.eye(3)[labels], 3, epochs=12, batch_size=4, model_fn=my_model, n_jobs=2, verbose=0, resume_dir=folder)
 """
 
 
-def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: Path) -> None:
-    """CONVTOUR_KILLS says how many times; each costs the start of a Python with Keras and of two workers."""
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    seed = int(os.environ.get("CONVTOUR_KILL_SEED", "0"))
-    rng = random.Random(seed)
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed by turns: a worker, the process that called, and the call alone, as by Ctrl-C. CONVTOUR_KILLS: how often."""
+    rng = random.Random(int(os.environ.get("CONVTOUR_KILL_SEED", "0")))
+    names: dict[str, Any] = {}
+    exec(SCRIPT, names)
+    run, folder = names["run"], tmp_path / "killed"
+    undisturbed = run(tmp_path / "undisturbed")
+    saves = 3 * 12
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest may ignore it
+    try:
+        for kill in range(int(os.environ.get("CONVTOUR_KILLS", "3"))):
+            if kill % 3 == 0:
+                shutil.rmtree(folder, ignore_errors=True)  # so that there is something left to do
+            after = rng.randrange(1, saves // 4)  # how many more epochs are saved first
+            if kill % 3 == 1:
+                process = subprocess.Popen([sys.executable, "-c", f"{SCRIPT}\nrun(sys.argv[1])", folder])
+                wait_for_epochs(folder, after, process.poll)
+                workers = keras_workers(psutil.Process(process.pid))
+                process.kill()
+                process.wait(timeout=60)
+                assert not psutil.wait_procs(workers, timeout=60)[1], "workers must not go on without their parent"
+            else:
+                strike = (lambda: rng.choice(keras_workers(psutil.Process())).kill()) if kill % 3 == 0 else None
+                expected = RuntimeError if strike else KeyboardInterrupt
+                with pytest.raises(expected), disturbed(folder, after, strike or _thread.interrupt_main):
+                    run(folder)
+        assert 0 < epochs_in(folder) < saves
+        assert same(run(folder), undisturbed)
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
-    def start(folder: Path) -> "subprocess.Popen[bytes]":
-        with (tmp_path / "out").open("wb") as out, (tmp_path / "errors").open("wb") as errors:
-            return subprocess.Popen([sys.executable, script, folder], stdout=out, stderr=errors)
 
-    def end(process: "subprocess.Popen[bytes]") -> str:
-        assert process.wait(timeout=120) == 0, (tmp_path / "errors").read_text()
-        return (tmp_path / "out").read_text()
+@contextlib.contextmanager
+def disturbed(folder: Path, epochs: int, strike: Callable[[], object]) -> Iterator[None]:
+    """Have a thread strike once so many more epochs are saved, and some moments later."""
+    over = threading.Event()
 
-    def waits_for_a_file(process: "subprocess.Popen[bytes]", folder: Path) -> None:
-        while process.poll() is None and not any(folder.glob("fold-*")):
-            time.sleep(0.05)
+    def wait_and_strike() -> None:
+        wait_for_epochs(folder, epochs, over.is_set)
+        if not over.wait(random.uniform(0, 0.1)):
+            strike()
 
-    process = start(tmp_path / "undisturbed")
-    waits_for_a_file(process, tmp_path / "undisturbed")
-    trains = time.perf_counter()
-    undisturbed = end(process)
-    lasts = time.perf_counter() - trains
-    folder, kills, resumed = tmp_path / "killed", 0, 0
-    while kills < int(os.environ.get("CONVTOUR_KILLS", "3")) or not resumed:
-        victim = ["worker", "parent", "interrupt"][kills % 3]
-        resumed += folder.exists() and any(folder.iterdir())
-        process = start(folder)
-        running = psutil.Process(process.pid)
-        # A worker with Keras has more than a hundred megabytes; before it exists there is nothing to lose.
-        while process.poll() is None and not (workers := keras_workers(running)):
-            time.sleep(0.05)
-        if kills % 2 == 0:  # every other time, there is something to go on with
-            waits_for_a_file(process, folder)
-        time.sleep(rng.uniform(0, 0.7 * lasts))
-        if process.poll() is None:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
-                if victim == "worker":
-                    rng.choice(workers).kill()
-                else:
-                    process.send_signal(signal.SIGKILL if victim == "parent" else signal.SIGINT)
-                kills += 1
-        ended_well = process.wait(timeout=120) == 0
-        errors = (tmp_path / "errors").read_text()
-        if ended_well:  # it had nothing left to do
-            assert (tmp_path / "out").read_text() == undisturbed
-            shutil.rmtree(folder)
-        elif victim == "worker":
-            assert re.search("A worker failed or died that trained|TerminatedWorkerError", errors), errors
-        assert not psutil.wait_procs(workers, timeout=60)[1], "workers must not go on without their parent"
-    assert end(start(folder)) == undisturbed
+    thread = threading.Thread(target=wait_and_strike)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def wait_for_epochs(folder: Path, more: int, over: Callable[[], object]) -> None:
+    until = epochs_in(folder) + more
+    while not over() and epochs_in(folder) < until:
+        time.sleep(0.01)
+
+
+def epochs_in(folder: Path) -> int:
+    return sum(read(file)[1].epochs for file in folder.glob("fold-*.npz"))
 
 
 def keras_workers(parent: psutil.Process) -> list[psutil.Process]:

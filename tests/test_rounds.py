@@ -50,6 +50,7 @@ def test_five_folds_keep_two_workers_busy_to_the_end() -> None:
 # The same scores
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_gives_the_same_numbers(bumps: Bumps) -> None:
     one = evaluate_model(*bumps, n_folds=5, epochs=3, n_jobs=1, verbose=0)
     for n_jobs in (2, 4):
@@ -67,6 +68,7 @@ def test_a_single_worker_is_a_process_of_its_own_and_there_is_no_second(
     assert len({path.name for path in tmp_path.iterdir()} - {str(os.getpid())}) == 1
 
 
+@pytest.mark.slow
 def test_processes_stay_from_call_to_call_whatever_their_number(bumps: Bumps) -> None:
     def processes() -> set[int]:
         return {process.pid for process in rounds._Processes.executor._processes.values()}
@@ -83,6 +85,7 @@ def test_processes_stay_from_call_to_call_whatever_their_number(bumps: Bumps) ->
     assert len(processes()) == 2
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_numbers(bumps: Bumps, trained: Trained) -> None:
     distributed = pytest.importorskip("distributed", reason="no distributed: pip install convtour[cluster]")
     with (
@@ -182,6 +185,7 @@ def test_a_function_that_cannot_travel_is_refused(bumps: Bumps) -> None:
         evaluate_model(*bumps, n_folds=2, model_fn=model_fn)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="Keras on JAX refuses to draw without a SeedGenerator")
 def test_code_that_remembers_and_draws_gives_the_same_for_any_workers(bumps: Bumps) -> None:
     def model_fn(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
@@ -209,6 +213,7 @@ def test_code_that_remembers_and_draws_gives_the_same_for_any_workers(bumps: Bum
 # Workers that die. Keras sets Python's random state for each fold, so that a function can know which it builds for.
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_told_with_its_fold_and_the_rest_is_kept(
     bumps: Bumps, trained: Trained, tmp_path: Path
 ) -> None:
@@ -249,6 +254,7 @@ def test_training_that_fails_is_told_with_its_fold(bumps: Bumps) -> None:
         evaluate_model(*bumps, n_folds=3, epochs=2, model_fn=model_fn, verbose=0)
 
 
+@pytest.mark.slow
 def test_workers_and_what_they_share_go_soon_after_the_process_that_started_them_was_killed() -> None:
     script = (
         "import numpy as np, os, signal, psutil, convtour\n"

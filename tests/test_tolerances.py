@@ -72,6 +72,7 @@ def test_outputs_are_paired_by_kind_and_order() -> None:
     assert fresh[0].text == "2 (± 1)"  # the outputs that were given stay as they were
 
 
+@pytest.mark.slow
 def test_nbval_takes_a_number_within_its_tolerance_and_nothing_else(
     tmp_path: Path, nbval: Callable[[Path], list[int]]
 ) -> None:
