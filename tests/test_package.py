@@ -157,6 +157,7 @@ def test_the_start_up_log_of_the_backend_stays_out_of_the_way() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _keras.IS_X86, reason="oneDNN is a matter of x86 processors")
 @pytest.mark.parametrize(
     ("code", "chosen", "expected"),

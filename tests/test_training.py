@@ -190,6 +190,7 @@ def drawn_regularizer(input_shape: tuple[int, ...], num_classes: int) -> keras.M
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_fn", [adapted, drawn_rate, drawn_regularizer])
 def test_a_model_that_differs_from_fold_to_fold_is_not_mistaken_for_the_one_kept(bumps: Bumps, model_fn: Any) -> None:
     rows, task = (np.arange(60), np.arange(60, 90)), job(model_fn, epochs=1)

@@ -203,6 +203,7 @@ def plot_signals(
             if now is not None:
                 axes.axvline(now, color=VERMILION, linestyle="--", linewidth=1.5)
                 axes.axvspan(now, steps - 0.5, color=GREY, alpha=0.2, linewidth=0)
+        rows[0].margins(y=0.15)  # a dot at the edge is drawn whole
         rows[0].yaxis.set_major_locator(MaxNLocator(4))
         rows[0].xaxis.set_major_locator(MaxNLocator(integer=True))
         rows[-1].set_xlabel(xlabel)
