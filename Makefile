@@ -48,7 +48,7 @@ notebook-tests: $(VENV)/.ready
 
 # What make test leaves out: processes killed at any moment, any number of workers, many more drawn configurations.
 test-slow: $(VENV)/.ready
-	CONVTOUR_EXAMPLES=$${CONVTOUR_EXAMPLES:-2000} $(BIN)/python -m pytest -n 2 --dist worksteal -m 'slow or hypothesis'
+	CONVTOUR_EXAMPLES=$${CONVTOUR_EXAMPLES:-2000} $(BIN)/python -m pytest -n 2 --dist worksteal -m 'slow or drawn'
 
 # What pyproject.toml names, in the lowest versions that it allows, on the lowest Python.
 test-lowest: build/lowest/.ready

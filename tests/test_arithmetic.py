@@ -161,6 +161,7 @@ def keras_says(rank: int, drawn: dict[str, Any]) -> Answer:
     return answer(build)
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("rank", RANKS)
 def test_shapes_parameters_and_refusals_are_those_of_keras(rank: int) -> None:
     seen: Counter[str] = Counter()
@@ -178,6 +179,7 @@ def test_shapes_parameters_and_refusals_are_those_of_keras(rank: int) -> None:
     assert EXAMPLES < 500 or seen["TypeError"]
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("rank", RANKS)
 def test_pooled_shapes_and_refusals_are_those_of_keras(rank: int) -> None:
     options = st.fixed_dictionaries(

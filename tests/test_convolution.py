@@ -160,6 +160,7 @@ def assert_equals_keras(case: Case) -> None:
     assert (np.abs(outputs.astype("float64") - expected) <= bound).all()
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_the_definition_computes_what_keras_computes_and_refuses_what_keras_refuses(
     rank: int, data_formats: list[str]
@@ -172,6 +173,7 @@ def test_the_definition_computes_what_keras_computes_and_refuses_what_keras_refu
     compare()
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_so_it_does_in_groups_and_with_channels_first_in_rank_3(rank: int) -> None:
     # These Keras on TensorFlow compiles with XLA, anew in each call. That takes ten times as long as the layers above,

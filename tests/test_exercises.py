@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 import contextlib
+from functools import partial
 from pathlib import Path
 import re
 import threading
@@ -20,6 +21,7 @@ from hypothesis.extra import numpy as hnp
 import nbformat
 import numpy as np
 import pytest
+from scipy import ndimage
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "src" / "convtour" / "exercises").glob("lesson_*.py"))
@@ -83,6 +85,125 @@ def test_typical_mistakes_get_each_their_own_message_and_never_the_answer(notebo
     if isinstance(exercise.judge, Value) and isinstance(exercise.judge.expected, (int, float, tuple)):
         right = re.escape(str(exercise.judge.expected))
         assert not [message for message in said if re.search(rf"(?<![\w.,]){right}(?![\w]|[.,]\d)", message)]
+
+
+# Wrong answers that a reader gave, in the reader's words; once each was accepted, or got another mistake's message.
+
+
+def both(windows: Any) -> Any:
+    """Exercise 5 of notebook 02 with other windows; what they read outside is 0."""
+
+    def sums(signal: Any, kernel: Any, strides: int, dilation_rate: int) -> Any:
+        inside = dict(enumerate(signal))
+        starts = windows(len(signal), dilation_rate * (len(kernel) - 1) + 1, strides)
+        reads = [[inside.get(start + tap * dilation_rate, 0) for tap in range(len(kernel))] for start in starts]
+        return [sum(kernel * read) for read in reads]
+
+    return sums
+
+
+def thinned(signal: Any, kernel: Any, strides: int, dilation_rate: int) -> Any:
+    signal, span = signal[::strides], dilation_rate * (len(kernel) - 1) + 1
+    return [sum(kernel * signal[start : start + span : dilation_rate]) for start in range(len(signal) - span + 1)]
+
+
+def sees(layers: Any, output: int, span: int = 0, first: int = 0, length: bool = False) -> tuple[int, int]:
+    """Exercise 6 of notebook 02."""
+    start = end = output
+    for kernel_size, strides, dilation_rate in reversed(layers):
+        start, end = start * strides, end * strides + dilation_rate * (kernel_size - 1) + span
+    return start + first, end - start + 1 if length else end + first
+
+
+def no_strides(layers: Any, output: int) -> tuple[int, int]:
+    return output, output + sees(layers, 0)[1]
+
+
+def clips(*layers: Any) -> Any:
+    """Exercise 8 of notebook 02: a layer, and zeros as pairs."""
+
+    def model() -> Any:
+        import keras
+
+        made = [
+            keras.layers.Conv3D(2, 3) if layer == "layer" else keras.layers.ZeroPadding3D(layer) for layer in layers
+        ]
+        return keras.Sequential([keras.Input((6, 8, 8, 1)), *made])
+
+    return model
+
+
+def centred(image: Any, whole: Any = np.round, **options: Any) -> Any:
+    """Exercise 4 of notebook 09."""
+    return ndimage.shift(image, whole(14 - np.array(ndimage.center_of_mass(image))), **options)
+
+
+def centre(small: Any) -> Any:
+    """The page's own."""
+    image = np.zeros((28, 28), dtype="float32")
+    corner = np.round(14 - np.array(ndimage.center_of_mass(small))).astype(int)
+    top, left = np.clip(corner, 0, 28 - np.array(small.shape))
+    image[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return image
+
+
+def above(p: Any, y: Any, limit: float) -> Any:
+    return (p.max(axis=1) > limit).mean(), (p.argmax(axis=1) == y)[p.max(axis=1) > limit].mean()
+
+
+def percent(p: Any, y: Any, limit: float) -> Any:
+    sure = p.max(axis=1) >= limit
+    return 100 * sure.mean(), 100 * (p.argmax(axis=1) == y)[sure].mean()
+
+
+def counted(p: Any, y: Any, limit: float) -> Any:
+    sure = p.max(axis=1) >= limit
+    return sure.sum(), (p.argmax(axis=1) == y)[sure].sum()
+
+
+def divided(page: Any) -> Any:
+    smooth = ndimage.gaussian_filter(page, 0.5)
+    return smooth / ndimage.grey_closing(smooth, 5)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "said"),
+    [
+        ("02-1", (8, 3199), "The axis of filters is missing"),
+        ("02-1", (8, 3199, 10), "as long as the kernel"),
+        ("02-2", 145, "one filter with its bias"),
+        ("02-2", 9217, "one bias for all"),
+        ("02-2", 147_520, "Groups do not multiply"),
+        ("02-2", 3136, "A picture's kernel has 3x3 taps"),
+        ("02-5", both(lambda n, span, strides: range(0, n - span, strides)), "The last window that fits"),
+        ("02-5", both(lambda n, span, strides: range(0, n, strides)), "hang over the end"),
+        ("02-5", both(lambda n, span, strides: range(-(span // 2), n - span // 2, strides)), "no padding is"),
+        ("02-5", thinned, "You thinned out the signal first"),
+        ("02-6", partial(sees, first=1), "Inputs are counted from 0"),
+        ("02-6", partial(sees, length=True), "asked for is the last"),
+        ("02-6", partial(sees, span=1), "the place after its end"),
+        ("02-6", no_strides, "the place is not: how far apart are the windows of neighbouring outputs?"),
+        ("02-7", [1, 2, 4], "One output sees 15 inputs, too few.$"),
+        ("02-8", clips(((0, 0), (0, 0), (2, 0)), "layer"), "The zeros lie along another axis"),
+        ("02-8", clips("layer", ((2, 0), (0, 0), (0, 0))), "they stand behind the layer"),
+        ("09-2", 3.57, "The longer side counts, and a margin"),
+        ("09-4", partial(centred, order=0, mode="nearest"), "where 0 should come in"),
+        ("09-4", lambda image: image, "Nothing has moved"),
+        ("09-4", centre, "Nothing has moved"),
+        ("09-4", partial(centred, whole=np.array), "with a spline"),
+        ("09-5", above, "equal counts"),
+        ("09-5", percent, "These are percent"),
+        ("09-5", counted, "These are counts"),
+        ("09-7", divided, "The lines are left and the strokes gone"),
+        ("09-7", np.ones_like, "The strokes went with the lines. (A window"),
+    ],
+)
+def test_a_reader_s_wrong_answer_is_told_as_what_it_is(exercise: str, answer: Any, said: str) -> None:
+    notebook, number = exercise.split("-")
+    page = exercises.load(next(name for name in NAMES if name.startswith(notebook)))
+    verdict = page[int(number) - 1].check(answer)
+    assert verdict.passed is False
+    assert said in f"{verdict.text}$"  # $ is the end
 
 
 @pytest.mark.parametrize("notebook", NAMES)
@@ -323,7 +444,8 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         ("26", 26, "Leave out the quotes"),
         (True, 26, "of type bool"),
         ([3, 4], 26, "holds 2"),
-        ((13, 888), 13_888, "A comma makes a tuple"),
+        ((13, 888), 13_888, "A comma makes a tuple: thousands are written 12_288"),
+        ((7, 5), 7.5, "and decimals with a point"),
         (2.5, 3, "whole number"),
         (27, 26, "Off by one"),
         (-26, 26, "the sign is not"),
@@ -351,7 +473,8 @@ SHAPE, GRID = (4, 26, 26, 2), np.arange(9.0).reshape(3, 3)
         (False, True, "the other one"),
         ("text", GRID, "Asked for is an array"),
         (np.array(["a"]), GRID, "holds text"),
-        (np.zeros(3), GRID, "It has 1 axis"),
+        (np.zeros(3), GRID, "It has 1 axis, shape (3,); 2 are asked for"),
+        (np.zeros((3, 1)), np.zeros(3), "It has 2 axes, shape (3, 1); 1 is asked for"),
         (np.zeros((1, 3, 3)), GRID, "one axis too many"),
         (np.zeros((3, 3)), np.zeros((2, 3, 3)), "batch axis is missing"),
         (np.zeros((2, 3)), np.zeros((2, 3, 1)), "axis of channels is missing"),

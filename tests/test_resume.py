@@ -3,6 +3,7 @@
 import _thread
 from collections.abc import Callable, Iterator
 import contextlib
+from functools import partial
 import io
 import json
 import os
@@ -316,9 +317,8 @@ def run(folder):
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that another process reads cannot be replaced there")
+def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: Path) -> None:
     """Killed by turns: a worker, the process that called, and the call alone, as by Ctrl-C. CONVTOUR_KILLS: how often."""
     rng = random.Random(int(os.environ.get("CONVTOUR_KILL_SEED", "0")))
     names: dict[str, Any] = {}
@@ -331,18 +331,20 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(
         for kill in range(int(os.environ.get("CONVTOUR_KILLS", "3"))):
             if kill % 3 == 0:
                 shutil.rmtree(folder, ignore_errors=True)  # so that there is something left to do
-            after = rng.randrange(1, saves // 4)  # how many more epochs are saved first
+            after = rng.randrange(1, saves // 6)  # how many more epochs are saved first
             if kill % 3 == 1:
                 process = subprocess.Popen([sys.executable, "-c", f"{SCRIPT}\nrun(sys.argv[1])", folder])
-                wait_for_epochs(folder, after, process.poll)
+                wait_for_epochs(folder, after, partial(ended, process))
                 workers = keras_workers(psutil.Process(process.pid))
+                assert workers
                 process.kill()
                 process.wait(timeout=60)
                 assert not psutil.wait_procs(workers, timeout=60)[1], "workers must not go on without their parent"
             else:
                 strike = (lambda: rng.choice(keras_workers(psutil.Process())).kill()) if kill % 3 == 0 else None
-                expected = RuntimeError if strike else KeyboardInterrupt
-                with pytest.raises(expected), disturbed(folder, after, strike or _thread.interrupt_main):
+                told = (RuntimeError, "A worker failed or died that trained") if strike else (KeyboardInterrupt, "")
+                moment = after, rng.uniform(0, 0.1)
+                with pytest.raises(told[0], match=told[1]), disturbed(folder, moment, strike or _thread.interrupt_main):
                     run(folder)
         assert 0 < epochs_in(folder) < saves
         assert same(run(folder), undisturbed)
@@ -351,13 +353,13 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(
 
 
 @contextlib.contextmanager
-def disturbed(folder: Path, epochs: int, strike: Callable[[], object]) -> Iterator[None]:
-    """Have a thread strike once so many more epochs are saved, and some moments later."""
+def disturbed(folder: Path, moment: tuple[int, float], strike: Callable[[], object]) -> Iterator[None]:
+    """Have a thread strike once so many more epochs are saved, and so many seconds later."""
     over = threading.Event()
 
     def wait_and_strike() -> None:
-        wait_for_epochs(folder, epochs, over.is_set)
-        if not over.wait(random.uniform(0, 0.1)):
+        wait_for_epochs(folder, moment[0], over.is_set)
+        if not over.wait(moment[1]):
             strike()
 
     thread = threading.Thread(target=wait_and_strike)
@@ -367,6 +369,10 @@ def disturbed(folder: Path, epochs: int, strike: Callable[[], object]) -> Iterat
     finally:
         over.set()
         thread.join()
+
+
+def ended(process: "subprocess.Popen[bytes]") -> bool:
+    return process.poll() is not None
 
 
 def wait_for_epochs(folder: Path, more: int, over: Callable[[], object]) -> None:

@@ -57,7 +57,7 @@ def test_any_number_of_workers_gives_the_same_numbers(bumps: Bumps) -> None:
         assert same(evaluate_model(*bumps, n_folds=5, epochs=3, n_jobs=n_jobs, verbose=0), one)
 
 
-def test_a_single_worker_is_a_process_of_its_own_and_there_is_no_second(
+def test_a_single_worker_is_a_process_of_its_own_and_two_give_the_same(
     bumps: Bumps, trained: Trained, tmp_path: Path
 ) -> None:
     def say_who(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
@@ -66,18 +66,30 @@ def test_a_single_worker_is_a_process_of_its_own_and_there_is_no_second(
 
     assert same(evaluate_model(*bumps, n_folds=3, epochs=3, n_jobs=1, model_fn=say_who, verbose=0), trained)
     assert len({path.name for path in tmp_path.iterdir()} - {str(os.getpid())}) == 1
+    assert same(evaluate_model(*bumps, n_folds=3, epochs=3, n_jobs=2, verbose=0), trained)
 
 
 @pytest.mark.slow
-def test_processes_stay_from_call_to_call_whatever_their_number(bumps: Bumps) -> None:
+@pytest.mark.skipif(joblib.cpu_count() == 1, reason="more than one worker is not started by itself on one core")
+def test_processes_stay_from_call_to_call_whatever_their_number(
+    bumps: Bumps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "has_gpu", lambda: False)
+
     def processes() -> set[int]:
         return {process.pid for process in rounds._Processes.executor._processes.values()}
 
+    evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=2, verbose=0)
+    of_others = joblib.Parallel(n_jobs=2)(joblib.delayed(os.getpid)() for _ in range(3))
+    assert not processes() & set(of_others)
     evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=2, verbose=0)
     two = processes()
     evaluate_model(*bumps, n_folds=3, epochs=1, verbose=0)  # short, but they are there
     assert processes() == two
     assert rounds.count_running() == 2
+    for _ in range(2):  # the second time there is nothing left to train
+        evaluate_model(*bumps, n_folds=3, epochs=1, resume_dir=tmp_path, verbose=0)
+        assert processes() == two
     evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=1, verbose=0)
     (one,) = processes()
     evaluate_model(*bumps, n_folds=2, epochs=1, n_jobs=2, verbose=0)

@@ -190,8 +190,10 @@ def drawn_regularizer(input_shape: tuple[int, ...], num_classes: int) -> keras.M
     return model
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model_fn", [adapted, drawn_rate, drawn_regularizer])
+@pytest.mark.parametrize(
+    "model_fn",
+    [adapted, *(pytest.param(model_fn, marks=pytest.mark.slow) for model_fn in (drawn_rate, drawn_regularizer))],
+)
 def test_a_model_that_differs_from_fold_to_fold_is_not_mistaken_for_the_one_kept(bumps: Bumps, model_fn: Any) -> None:
     rows, task = (np.arange(60), np.arange(60, 90)), job(model_fn, epochs=1)
     for fold in range(4):
@@ -358,6 +360,7 @@ def my_loss(y: Any, p: Any) -> Any:
         lambda: compiled(loss=my_loss),
         lambda: compiled(loss=lambda y, p: keras.ops.mean(y)),
         lambda: compiled(metrics=[my_loss]),
+        lambda: compiled(keras.layers.Reshape((2, 2, 1)), keras.layers.AugMix(), keras.layers.Flatten()),
     ],
 )
 def test_code_that_is_not_kerass_own_is_seen_wherever_it_stands(model: Any) -> None:

@@ -156,12 +156,13 @@ def cross_validate(
         nothing else is output.
     n_jobs : int, optional
         Number of workers, at most one for each fold; -1 for one on each core. If left out, what
-        ``joblib.parallel_config`` says, or else as many as are worth their start, at most one on each core; a single
-        one where Keras lists a GPU (on PyTorch it lists none). A worker needs about half a gigabyte of memory, and a
-        few seconds to start; it stays for the next call. The backend of joblib is loky, whose workers are processes on
-        this machine, or the one that ``parallel_config`` names: with ``"dask"`` the same call runs on a cluster, whose
-        machines must have convtour. Give each of its workers one thread, since a process trains one fold at a time, and
-        say ``parallel_config("dask", scatter=[x, y])`` to send large arrays once instead of in each epoch.
+        ``joblib.parallel_config`` says, or else as many as are there from the last call or worth their start, at most
+        one on each core; a single one where Keras lists a GPU (on PyTorch it lists none). A worker needs about half a
+        gigabyte of memory, and a few seconds to start; it stays for the next call. The backend of joblib is loky, whose
+        workers are processes on this machine, or the one that ``parallel_config`` names: with ``"dask"`` the same call
+        runs on a cluster, whose machines must have convtour. Give each of its workers one thread, since a process
+        trains one fold at a time, and say ``parallel_config("dask", scatter=[x, y])`` to send large arrays once instead
+        of in each epoch.
     resume_dir : path, optional
         A folder that keeps every finished epoch, made if it is not there. The same call with the same folder goes on
         where the last one was interrupted, by whatever cause, and ends with the scores of an undisturbed run (on the
@@ -299,7 +300,8 @@ def _count_workers(n_jobs: int | None, seconds: float) -> int:
         if has_gpu():  # workers on one GPU would wait for each other
             return 1
     # Another worker takes processor time to load Keras and to compile the model; it must be worth that, or be there.
-    return min(int(effective_n_jobs(-1)), max(count_running(), 1 + int(seconds / 2)))
+    there = count_running() if _caller() is not None else 0
+    return min(int(effective_n_jobs(-1)), max(there, 1 + int(seconds / 2)))
 
 
 def _seconds(splits: list[tuple[Rows, Rows]], epochs: int, batch_size: int, x: Array) -> float:

@@ -14,7 +14,8 @@ import keras
 def describe_model(model: keras.Model) -> str | None:
     """All that tells a model from another but its weights, as text; None where code that is not Keras's has a part.
 
-    Code could not be told from what it was before an edit, and what it remembers is not known.
+    Code could not be told from what it was before an edit, and what it remembers is not known. None also where Keras's
+    own code draws from more than its variables.
     """
     if type(model).__module__.split(".")[0] != "keras":
         return None
@@ -36,6 +37,8 @@ def describe_model(model: keras.Model) -> str | None:
     if compiled["loss"] is None or compiled["metrics"] is None:
         return None  # compiled again: Keras goes on with what it was given first, and does not say so
     for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.AugMix):  # draws from Python's random as well, and not from its variables
+            return None
         for part in vars(layer).values():
             # A function named like one of Keras's is written as that; what a layer was adapted to is not written.
             if isinstance(part, (FunctionType, MethodType)) and not str(part.__module__).startswith("keras."):

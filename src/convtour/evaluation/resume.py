@@ -105,8 +105,8 @@ def describe(
     if text is None:
         raise ValueError(
             "resume_dir: the model has code that is not Keras's own: a layer, loss, metric or step that you wrote, or "
-            "a lambda. Whether it is still what it was when the folder was written cannot be known. Leave resume_dir "
-            "out, or build the model of Keras's layers."
+            "a lambda. Whether it is still what it was when the folder was written cannot be known. (AugMix counts as "
+            "such: what it draws is not kept.) Leave resume_dir out, or build the model of Keras's layers."
         )
     backend = keras.backend.backend()
     configuration = {"n_folds": str(len(splits))} | {name: str(value) for name, value in arguments.items()}

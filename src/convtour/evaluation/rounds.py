@@ -10,6 +10,7 @@ from convtour.evaluation.worker import load_keras, train_part
 from joblib import Parallel, delayed
 from joblib._parallel_backends import LokyBackend
 from joblib.executor import get_memmapping_executor
+from joblib.parallel import get_active_backend
 
 
 def plan(epochs_left: Sequence[int], n_workers: int) -> list[tuple[tuple[int, ...], int]]:
@@ -84,22 +85,29 @@ class _Processes(LokyBackend):  # type: ignore[misc]
     executor: Any = None  # the pool that was used last, with what runs in it
 
     def __init__(self, n_workers: int) -> None:
-        super().__init__(inner_max_num_threads=1)
+        given = get_active_backend()[0].backend_kwargs  # by joblib.parallel_config
+        super().__init__(inner_max_num_threads=1, **given)
         self._n_workers = n_workers
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
         """Start as many processes as are missing; joblib hears of two where there is one."""
-        options = {name: value for name, value in options.items() if name not in ("prefer", "require")}
-        environment = self._prepare_worker_env(n_jobs=n_jobs)
+        options = {**self.backend_kwargs, **options}
+        idle = options.pop("idle_worker_timeout", 300)
+        # A variable of our own, so that loky shares these processes with no other call of joblib's.
+        environment = {**self._prepare_worker_env(n_jobs=n_jobs), "CONVTOUR_WORKER": "1"}
         self._workers = _Processes.executor = get_memmapping_executor(
-            self._n_workers, timeout=300, env=environment, context_id=parallel._id, **options
+            self._n_workers,
+            timeout=idle,
+            env=environment,
+            context_id=parallel._id,
+            **{name: value for name, value in options.items() if name not in ("prefer", "require")},
         )
         self.parallel = parallel
         return n_jobs
 
 
 def count_running() -> int:
-    """How many processes are there from the last call, with Keras loaded."""
+    """How many processes are there from the last call."""
     return sum(process.is_alive() for process in dict(getattr(_Processes.executor, "_processes", None) or {}).values())
 
 
@@ -142,10 +150,13 @@ def run(
     if whole_folds:
         waiting = [fold for fold, epochs in enumerate(left) if epochs]
         schedule = [(tuple(waiting[at : at + n_workers]), 1) for at in range(0, len(waiting), n_workers)]
+    if not schedule:
+        yield ()
+        return
     one_thread = True
     # Arrays are put in shared memory once for all calls of the same Parallel.
     with _pool(n_workers, local=job.caller is not None) as parallel:
-        if schedule and job.caller is not None:
+        if job.caller is not None:
             parallel(delayed(load_keras)(job.backend, job.caller) for _ in range(n_workers))
         yield ()
         for folds, count in schedule:

@@ -48,7 +48,7 @@ def train(part: Part, job: Job, x: Array, y: Array) -> tuple[list[dict[str, floa
         if part.variables is None or _kept.job != job or part.fold not in _kept.folds:
             model_fn = cloudpickle.loads(job.model_fn)
             # After the import of what that needs, which may have drawn numbers. Not in every epoch: seeded, TensorFlow
-            # prepares anew all that it runs, and a model that was kept draws from nothing but its variables.
+            # prepares anew all that it runs, and a model that can be kept draws from nothing but its variables.
             keras.utils.set_random_seed(job.seed + part.fold)
             new = model_fn(job.input_shape, job.num_classes)
             make_variables(new, x, y)

@@ -35,10 +35,10 @@ def first_and_last(layers: Layers, output: int) -> tuple[int, int]:
     return first, first + receptive_field(layers) - 1
 
 
-def walked(layers: Layers, first: int, last: int, dilated: bool = True) -> tuple[int, int]:
+def walked(layers: Layers, first: int, last: int, dilated: bool = True, more: int = 0) -> tuple[int, int]:
     """Go through layers in the order given, from a window of outputs to the inputs that it depends on."""
     for size, strides, dilation_rate in layers:
-        first, last = first * strides, last * strides + (dilation_rate if dilated else 1) * (size - 1)
+        first, last = first * strides, last * strides + (dilation_rate if dilated else 1) * (size - 1) + more
     return first, last
 
 
@@ -67,10 +67,7 @@ def look_at_rates(answer: Any) -> None:
     field = receptive_field([(3, 1, rate) for rate in rates])
     read = {sum(taps) for taps in product(*[(0, rate, 2 * rate) for rate in rates])}
     if field < 27:
-        raise WrongError(
-            f"One output sees {field} inputs, too few. There are 3 · 3 · 3 ways down to them, and some meet at the "
-            f"same input: only {len(read)} are read."
-        )
+        raise WrongError(f"One output sees {field} inputs, too few.")
     if field > 27:
         raise WrongError(f"One output sees {field} inputs from the first to the last, more than are asked for.")
     if 1 not in read:
@@ -94,6 +91,8 @@ def look_at_clip_model(answer: Any) -> None:
     outputs = np.asarray(keras.ops.convert_to_numpy(theirs(model, clips)))
     if outputs.ndim != 5:
         raise WrongError(f"What comes out has {outputs.ndim} axes; a batch of clips has five.")
+    if outputs.shape[1] < 6 < max(outputs.shape[2:4]):
+        raise WrongError("The zeros lie along another axis; time is the first.")
     if outputs.shape[1] != 6:
         wrong = "few frames: zeros are missing" if outputs.shape[1] < 6 else "many frames: there are zeros to spare"
         raise WrongError(f"Too {wrong}. {outputs.shape[1]} frames come out of 6.")
@@ -104,6 +103,10 @@ def look_at_clip_model(answer: Any) -> None:
     if min(read) < 0:
         where = "on both sides of the clip" if max(read) > 0 else "behind the last frame"
         raise WrongError(f"An output reads frames that come later, up to {-min(read)}: the zeros stand {where}.")
+    if not outputs[:, 0].any():
+        raise WrongError(
+            "The first frame that comes out is plain zeros: they stand behind the layer, which should read them."
+        )
     if not notices.diagonal().all():
         raise WrongError(f"Frame {notices.diagonal().argmin()} of the output does not read its own frame.")
     if max(read) == 0:
@@ -118,12 +121,12 @@ def look_at_clip_model(answer: Any) -> None:
         raise WrongError(f"In time and space it is right. The last axis counts filters; it is {outputs.shape[4]} long.")
 
 
-def clip_model(zeros: Any, kernel_size: Any = 3, padding: str = "valid") -> Any:
-    """Zeros around a clip, then a convolution."""
+def clip_model(zeros: Any, kernel_size: Any = 3, padding: str = "valid", step: int = 1) -> Any:
+    """Zeros around a clip, then a convolution; the other way round for a step of -1."""
     import keras
 
-    around, convolution = keras.layers.ZeroPadding3D(zeros), keras.layers.Conv3D(2, kernel_size, padding=padding)
-    return keras.Sequential([keras.Input((6, 8, 8, 1)), around, convolution])
+    layers = [keras.layers.ZeroPadding3D(zeros), keras.layers.Conv3D(2, kernel_size, padding=padding)]
+    return keras.Sequential([keras.Input((6, 8, 8, 1)), *layers[::step]])
 
 
 EXERCISES = [
@@ -139,6 +142,8 @@ EXERCISES = [
                 ((8, 15991, 64), "The stride is forgotten: windows begin at every fifth place only."),
                 ((8, 1600, 64), "Windows overlap: the next begins 5 further on, not 10."),
                 ((8, 3199, 1), "The last axis holds the filters; each filter gives a number of its own."),
+                ((8, 3199), "The axis of filters is missing, which comes last."),
+                ((8, 3199, 10), "The last axis is as long as the kernel; it counts filters."),
                 ((3199, 64), "The batch axis is missing: eight sounds go in, and eight come out."),
             ],
         ),
@@ -156,6 +161,10 @@ EXERCISES = [
                 (36_928, "That is for one group. A filter reads the channels of its own group, and no others."),
                 (2320, "Those are the filters of one group; there are as many in each of the four."),
                 (25_664, "Dilation spreads the taps over 5x5 pixels; there are still 3x3 of them."),
+                (145, "That is one filter with its bias."),
+                (9217, "There is one bias for all here; each filter has its own."),
+                (147_520, "Groups do not multiply what a filter reads: it reads fewer channels."),
+                (3136, "A picture's kernel has 3x3 taps."),
                 (640, "That is one channel for each filter, as with 64 groups."),
             ],
         ),
@@ -204,7 +213,10 @@ EXERCISES = [
                 ("Neither: they see the same.", "They see the same, with different numbers of taps: count these."),
             ]
         ),
-        hints=["How many taps has each layer, in rank 1, 2 and 3?", "Compare twice 3, 9 and 27 with 5, 25 and 125."],
+        hints=[
+            "How many taps has each layer, in rank 1, 2 and 3?",
+            "Compare twice 3 with 5, and twice 9 with 25; and in rank 3?",
+        ],
         answer='answer = "c"',
         because="Taps: 6 against 5 for signals, 18 against 25 for pictures, 54 against 125 for volumes, each with "
         "32 · 32 weights.",
@@ -216,7 +228,13 @@ EXERCISES = [
         "padding.",
         judge=Function(
             spread_out,
-            [(SIGNAL, KERNEL, 2, 2), (SIGNAL, KERNEL, 3, 2), (SIGNAL, KERNEL, 2, 4), (SIGNAL, KERNEL[:2], 5, 1)],
+            [
+                (SIGNAL, KERNEL, 2, 2),
+                (SIGNAL, KERNEL, 3, 2),
+                (SIGNAL, KERNEL, 2, 3),
+                (SIGNAL, KERNEL[:2], 5, 2),
+                (SIGNAL[:15], KERNEL, 2, 1),
+            ],
             mistakes=[
                 (
                     lambda signal, kernel, strides, dilation_rate: dilated(signal[::strides], kernel, dilation_rate),
@@ -244,7 +262,19 @@ EXERCISES = [
                     lambda signal, kernel, strides, dilation_rate: spread_out(signal, kernel, strides, dilation_rate)[
                         :-1
                     ],
-                    "The last window that fits is missing.",
+                    "The last window is missing.",
+                ),
+                (
+                    lambda x, w, s, d: spread_out(x[:-1], w, s, d),
+                    "The last window that fits is missing: it may end with the signal.",
+                ),
+                (
+                    lambda x, w, s, d: spread_out(np.pad(x, (0, d * (len(w) - 1))), w, s, d),
+                    "Windows hang over the end: each must fit whole.",
+                ),
+                (
+                    lambda x, w, s, d: spread_out(np.pad(x, d * (len(w) - 1) // 2), w, s, d),
+                    "There are zeros around the signal; no padding is asked for.",
                 ),
             ],
         ),
@@ -293,11 +323,23 @@ def both(signal, kernel, strides, dilation_rate):
                 ),
                 (
                     lambda layers, output: (output, output + receptive_field(layers) - 1),
-                    "The length is right. The window of the next output begins as many inputs on as all strides make.",
+                    "The length is right, the place is not: how far apart are the windows of neighbouring outputs?",
                 ),
                 (
                     lambda layers, output: (first_and_last(layers, output)[0], first_and_last(layers, output)[1] + 1),
                     "The last input is counted in: this is the one after it.",
+                ),
+                (
+                    lambda layers, output: walked(layers[::-1], output, output, more=1),
+                    "A window's length is added to where it begins: that is the place after its end.",
+                ),
+                (
+                    lambda layers, output: (first_and_last(layers, output)[0], receptive_field(layers)),
+                    "The second is how many inputs there are; asked for is the last of them.",
+                ),
+                (
+                    lambda layers, output: tuple(np.add(first_and_last(layers, output), 1)),
+                    "Inputs are counted from 0.",
                 ),
                 (too_late, "A layer's own stride does not widen its own window, only those of later layers."),
             ],
@@ -350,6 +392,8 @@ def sees(layers, output):
             look_at_clip_model,
             mistakes=[
                 (lambda: clip_model(0), "Too few frames: zeros are missing"),
+                (lambda: clip_model(((0, 0), (0, 0), (2, 0))), "The zeros lie along another axis"),
+                (lambda: clip_model(((2, 0), (0, 0), (0, 0)), step=-1), "they stand behind the layer"),
                 (lambda: clip_model(2), "Too many frames: there are zeros to spare"),
                 (lambda: clip_model(0, padding="same"), "the zeros stand on both sides of the clip"),
                 (lambda: clip_model(((0, 2), (0, 0), (0, 0))), "the zeros stand behind the last frame"),
@@ -362,8 +406,9 @@ def sees(layers, output):
             ],
         ),
         hints=[
-            "Which axis is time, and how many zeros does a kernel of 3 want before it?",
-            "`keras.layers.ZeroPadding3D` takes a pair (before, after) for each of the three axes.",
+            "`keras.layers.ZeroPadding3D` takes a pair (before, after) for each axis, as in "
+            "`((1, 1), (1, 1), (1, 1))`. Which axis is time?",
+            "How many zeros does a kernel of 3 want before the first frame?",
             "`keras.Sequential` of an `Input`, the zeros, and the layer with its own padding left at `valid`.",
         ],
         answer="""

@@ -70,8 +70,13 @@ def look_at_squared(function: Any) -> None:
         lines = covered[wide].mean(), covered[line & ~wide].mean()
         if covered[stroke].mean() > 1.2 or covered[blank].mean() > 0.8:
             raise WrongError("Paper should stay light and ink dark.")
+        if covered[stroke].mean() < 0.5 and min(lines) > covered[stroke].mean() + 0.2:
+            raise WrongError(
+                "The lines are left and the strokes gone: dividing by the closing, or subtracting, keeps just what it "
+                "takes away."
+            )
         if covered[stroke].mean() < 0.5:
-            raise WrongError("The strokes went with the lines: the window is wider than they are.")
+            raise WrongError("The strokes went with the lines. (A window wider than they are would do that.)")
         if covered[blank].mean() > 0.2:
             raise WrongError("The lines got wider: this takes the darkest nearby, and does not go back.")
         if min(lines) > 0.7:
@@ -145,6 +150,8 @@ def shifting(
     whole: Callable[[Any], Any] = np.round,
     sign: int = 1,
     wrap: bool = False,
+    order: int = 1,
+    mode: str = "constant",
 ) -> Callable[[Array], Array]:
     """Return the centring with one thing changed."""
 
@@ -152,7 +159,7 @@ def shifting(
         shift = sign * whole(to - np.array(of(image)))
         if wrap:
             return np.roll(image, shift.astype(int), axis=(0, 1))
-        found: Array = ndimage.shift(image, shift, order=1)
+        found: Array = ndimage.shift(image, shift, order=order, mode=mode)
         return found
 
     return centred
@@ -175,14 +182,14 @@ def placed(*blocks: tuple[int, int, int, int, float]) -> tuple[Array]:
 # Keeping silent
 
 
-def spoken(probabilities: Array, labels: Array, limit: float) -> tuple[float, float]:
-    """Go through the answers one by one."""
-    right = [row.argmax() == label for row, label in zip(probabilities, labels, strict=True) if row.max() >= limit]
-    return len(right) / len(labels), sum(right) / len(right)
+def spoken(probabilities: Array, answers: Array, limit: float) -> tuple[float, float]:
+    """Go through the pictures one by one."""
+    right = [row.argmax() == answer for row, answer in zip(probabilities, answers, strict=True) if row.max() >= limit]
+    return len(right) / len(answers), sum(right) / len(right)
 
 
 def answered(seed: int, n: int) -> tuple[Array, Array]:
-    """Draw probabilities of ten digits, and labels that follow them roughly."""
+    """Draw probabilities of ten digits, and right answers that follow them roughly."""
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.full(10, 0.1), size=n)
     return probabilities, np.where(rng.random(n) < 0.8, probabilities.argmax(axis=1), rng.integers(0, 10, n))
@@ -191,8 +198,8 @@ def answered(seed: int, n: int) -> tuple[Array, Array]:
 EXERCISES = [
     Exercise(
         level="recall",
-        question="A page of 400x400 pixels is closed: `ndimage.grey_closing(page, 57)`. One of these is gone "
-        "afterwards. Which?",
+        question="A closing is made of a light grey page of 400x400 pixels: `ndimage.grey_closing(page, 57)`. Which of "
+        "these is gone afterwards?",
         judge=Choice(
             [
                 (
@@ -224,6 +231,7 @@ EXERCISES = [
             mistakes=[
                 (60 * 2.5 / 28, "A digit does not fill the 28 pixels: there is a margin around it."),
                 (40 * 2.5 / 20, "The longer side is what becomes 20 pixels."),
+                (40 * 2.5 / 28, "The longer side counts, and a margin is left around the digit."),
                 (60 / 20, "That is the width of one pixel."),
                 (20 * 2.5 / 60, "The ratio is upside down: how many millimetres is a pixel?"),
                 (2.5, "Millimetres are asked for; a pixel is not one of them."),
@@ -269,9 +277,9 @@ def ink_is_lighter(page):
         "moves either. In uneven light this fails: `prepare_digit` looks which of the two is narrower.",
     ),
     Exercise(
-        question="Write `centred(image)`: an image of shape (28, 28), some ink anywhere in it, moved by whole pixels "
-        "so that its centre of mass comes as near to pixel (14, 14) as these allow. Nothing but 0 comes in from "
-        "outside, and what is pushed out is lost. No cropping.",
+        question="Write `centred(image)`: an image of shape (28, 28), some ink anywhere in it, moved towards pixel "
+        "(14, 14). Shift by the whole number of rows and columns nearest to 14 minus the centre of mass of the given "
+        "image. Nothing but 0 comes in from outside, and what is pushed out is lost. No cropping.",
         judge=Function(
             moved,
             [
@@ -279,11 +287,17 @@ def ink_is_lighter(page):
                 placed((20, 18, 6, 9, 0.9), (1, 2, 3, 1, 0.2)),
                 placed((2, 3, 4, 4, 0.3), (9, 8, 12, 3, 0.9), (20, 11, 3, 9, 0.6)),
                 placed((16, 1, 10, 2, 1.0), (17, 3, 1, 7, 0.4)),
+                placed((0, 4, 9, 3, 1.0), (3, 0, 2, 4, 0.5)),
             ],
             mistakes=[
                 (
                     shifting(wrap=True),
                     "What leaves at one edge comes in at the other: `np.roll` goes round.",
+                ),
+                (shifting(mode="nearest"), "The ink at the edge goes on where 0 should come in."),
+                (
+                    lambda image: image,
+                    "Nothing has moved; the page's `centre` moves only what is smaller than 28x28.",
                 ),
                 (shifting(middle_of_box), "The box around the ink is centred, not its mass."),
                 (
@@ -297,6 +311,10 @@ def ink_is_lighter(page):
                 (
                     shifting(whole=np.array),
                     "It moves by parts of a pixel, which blurs. Whole pixels are asked for.",
+                ),
+                (
+                    shifting(whole=np.array, order=3),
+                    "It moves by parts of a pixel, with a spline between them. Whole pixels are asked for.",
                 ),
                 (
                     shifting(lambda image: ndimage.center_of_mass(image)[::-1]),
@@ -318,16 +336,20 @@ def centred(image):
     shift = np.round(14 - np.array(ndimage.center_of_mass(image)))
     return ndimage.shift(image, shift, order=0)
 """,
-        because="The centre of mass is the mean place of the ink, each pixel weighted with its ink; rounding keeps it "
-        "within half a pixel of 14. The page moves a cropped digit, so nothing can be pushed out there.",
+        because="The centre of mass is the mean place of the ink, each pixel weighted with its ink; rounding brings "
+        "it within half a pixel of 14, unless ink is pushed out. On the page none can be: it moves a cropped digit.",
     ),
     Exercise(
-        question="A network may keep silent. Write `when_sure(probabilities, labels, limit)`, for an array (n, 10) and "
-        "n whole numbers: return the share of pictures for which its largest probability is at least `limit`, and the "
-        "share of *these* answers that is right, both from 0 to 1. At least one answer is given.",
+        question="A network may keep silent. Write `when_sure(probabilities, answers, limit)`, for an array (n, 10) "
+        "and the n right answers, whole numbers. Return the share of pictures for which its largest probability is "
+        "at least `limit` (there are some), and the share of *these* that it reads rightly, both from 0 to 1.",
         judge=Function(
             spoken,
-            [(*answered(1, 40), 0.6), (*answered(2, 60), 0.9), (np.eye(10)[[3, 1, 4]], np.array([3, 2, 4]), 1.0)],
+            [
+                (*answered(1, 40), 0.6),
+                (*answered(2, 60), 0.9),
+                (0.75 * np.eye(10)[[3, 1, 4]] + 0.25 * np.eye(10)[[3, 0, 5]], np.array([2, 1, 4]), 0.75),
+            ],
             mistakes=[
                 (
                     lambda p, y, limit: (
@@ -338,7 +360,7 @@ def centred(image):
                 ),
                 (
                     lambda p, y, limit: (np.mean(p.max(axis=1) >= limit), np.mean(p.argmax(axis=1) == y)),
-                    "The second share takes in the answers that were not given.",
+                    "The second share takes in the pictures on which it keeps silent.",
                 ),
                 (
                     lambda p, y, limit: (1 - spoken(p, y, limit)[0], spoken(p, y, limit)[1]),
@@ -346,7 +368,16 @@ def centred(image):
                 ),
                 (
                     lambda p, y, limit: (np.mean(p[np.arange(len(y)), y] >= limit), 1.0),
-                    "The label's probability is looked at. When it answers, the network knows no label.",
+                    "The right digit's probability is looked at. The network does not know which that is.",
+                ),
+                (lambda p, y, limit: spoken(p, y, np.nextafter(limit, 1)), "At least the limit: equal counts."),
+                (
+                    lambda p, y, limit: tuple(100 * share for share in spoken(p, y, limit)),
+                    "These are percent. Shares are asked for, from 0 to 1.",
+                ),
+                (
+                    lambda p, y, limit: (len(y) * spoken(p, y, limit)[0], len(y) * np.prod(spoken(p, y, limit))),
+                    "These are counts. Shares are asked for, from 0 to 1.",
                 ),
                 (
                     lambda p, y, limit: spoken(p, y, limit)[::-1],
@@ -359,14 +390,14 @@ def centred(image):
             "`right[sure]` keeps the entries for which `sure` is true.",
         ],
         answer="""
-def when_sure(probabilities, labels, limit):
+def when_sure(probabilities, answers, limit):
     sure = probabilities.max(axis=1) >= limit
-    right = probabilities.argmax(axis=1) == labels
+    right = probabilities.argmax(axis=1) == answers
     return sure.mean(), right[sure].mean()
 """,
-        because="Only answers that are given count in the second share. Try it on the pictures kept back with a limit "
-        "of 0.9: about one answer in seven is lost, and nearly all of the rest are right. It "
-        "does not stop the house.",
+        because="Only pictures that it is sure of count in the second share. Try it on those kept back, "
+        "`when_sure(model.predict(x[-1000:]), digits[-1000:], 0.9)`: about one answer in seven is lost, and nearly all "
+        "of the rest are right. It does not stop the house.",
     ),
     Exercise(
         question="A network reads 94 % of MNIST's pictures. You photograph twenty digits of your own and it reads 17, "
@@ -409,6 +440,7 @@ def when_sure(probabilities, labels, limit):
                 (lambda page: page, "The lines are still there"),
                 (filtered("grey_closing", (5, 1)), "Lines of one direction are gone"),
                 (filtered("grey_closing", (41, 41)), "The strokes went with the lines"),
+                (lambda page: page / ndimage.grey_closing(page, (5, 5)), "The lines are left and the strokes gone"),
                 (filtered("grey_erosion", (5, 5)), "The lines got wider"),
                 (filtered("uniform_filter", (7, 7)), "paler, or gone in places only"),
                 (lambda page: 1 - ndimage.grey_closing(page, (5, 5)), "Paper should stay light"),
@@ -429,7 +461,7 @@ from scipy import ndimage
 def without_lines(page):
     return ndimage.grey_closing(page, size=(5, 5))
 """,
-        because="A closing takes away what is dark and narrower than its window. 57 pixels take the strokes and leave "
-        "the light; 5 take the lines and leave the strokes. Lines as wide as the strokes would be beyond it.",
+        because="One way: a closing takes away what is dark and narrower than its window. 57 pixels take the strokes "
+        "and leave the light; 5 take the lines and leave the strokes. Lines as wide as the strokes would be beyond it.",
     ),
 ]

@@ -60,7 +60,8 @@ def _compare_plain(answer: object, expected: bool | str) -> None:
 
 def _compare_numbers(answer: object, expected: Real, tolerance: float) -> None:
     if isinstance(answer, tuple) and len(answer) > 1:
-        comma = " (A comma makes a tuple: thousands are written 12_288.)" * all(isinstance(n, int) for n in answer)
+        comma = " (A comma makes a tuple: thousands are written 12_288, and decimals with a point.)"
+        comma *= all(isinstance(n, int) for n in answer)
         raise WrongError(f"Asked for is one number; this is a tuple of {len(answer)}.{comma}")
     if isinstance(answer, (bool, np.bool_, str, bytes)):
         hint = " Leave out the quotes." if isinstance(answer, (str, bytes)) else ""
@@ -165,8 +166,8 @@ def _shape_mistake(given: tuple[int, ...], expected: tuple[int, ...]) -> str:
     if expected[-1:] == (1,) and given == expected[:-1]:
         return f"Its shape is {given}: the axis of channels is missing, which comes last."
     if len(given) != len(expected):
-        axes = "axis" if len(given) == 1 else "axes"
-        return f"It has {len(given)} {axes}, shape {given}; {len(expected)} are asked for."
+        axes, verb = "axis" if len(given) == 1 else "axes", "is" if len(expected) == 1 else "are"
+        return f"It has {len(given)} {axes}, shape {given}; {len(expected)} {verb} asked for."
     if len(expected) == 2 and given == expected[::-1]:
         return f"Its shape is {given}: rows and columns are exchanged."
     if len(expected) > 2 and given in _channels_moved(expected):
