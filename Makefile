@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # JupyterLab asks to be told when it runs as root, as it does in a container.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 UV := uv==0.13.9
-NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
+NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 600 notebooks
 
 .PHONY: help lab test lint package-tests notebook-tests test-slow test-lowest test-jax test-torch numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
 
