@@ -198,8 +198,8 @@ def answered(seed: int, n: int) -> tuple[Array, Array]:
 EXERCISES = [
     Exercise(
         level="recall",
-        question="A closing is made of a light grey page of 400x400 pixels: `ndimage.grey_closing(page, 57)`. Which of "
-        "these is gone afterwards?",
+        question="You apply a closing to a light grey page of 400x400 pixels: `ndimage.grey_closing(page, 57)`. Which "
+        "of these is gone from the result?",
         judge=Choice(
             [
                 (
@@ -277,9 +277,9 @@ def ink_is_lighter(page):
         "moves either. In uneven light this fails: `prepare_digit` looks which of the two is narrower.",
     ),
     Exercise(
-        question="Write `centred(image)`: an image of shape (28, 28), some ink anywhere in it, moved towards pixel "
-        "(14, 14). Shift by the whole number of rows and columns nearest to 14 minus the centre of mass of the given "
-        "image. Nothing but 0 comes in from outside, and what is pushed out is lost. No cropping.",
+        question="Write `centred(image)`, for an image of shape (28, 28) with some ink anywhere in it. Move it by "
+        "whole rows and columns, as many as are nearest to 14 minus its centre of mass before the move. What comes in "
+        "is 0, what is pushed out is lost. No cropping.",
         judge=Function(
             moved,
             [
@@ -340,9 +340,9 @@ def centred(image):
         "it within half a pixel of 14, unless ink is pushed out. On the page none can be: it moves a cropped digit.",
     ),
     Exercise(
-        question="A network may keep silent. Write `when_sure(probabilities, answers, limit)`, for an array (n, 10) "
-        "and the n right answers, whole numbers. Return the share of pictures for which its largest probability is "
-        "at least `limit` (there are some), and the share of *these* that it reads rightly, both from 0 to 1.",
+        question="A network may keep silent. Write `when_sure(probabilities, truth, limit)`, for an array (n, 10) of "
+        "its probabilities and the n right digits. Return the share of pictures where the largest of the ten is at "
+        "least `limit` (never none), and the share of *these* that are read rightly, both from 0 to 1.",
         judge=Function(
             spoken,
             [
@@ -390,9 +390,9 @@ def centred(image):
             "`right[sure]` keeps the entries for which `sure` is true.",
         ],
         answer="""
-def when_sure(probabilities, answers, limit):
+def when_sure(probabilities, truth, limit):
     sure = probabilities.max(axis=1) >= limit
-    right = probabilities.argmax(axis=1) == answers
+    right = probabilities.argmax(axis=1) == truth
     return sure.mean(), right[sure].mean()
 """,
         because="Only pictures that it is sure of count in the second share. Try it on those kept back, "
