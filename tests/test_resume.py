@@ -324,27 +324,31 @@ def test_a_run_killed_at_any_moment_ends_with_the_undisturbed_numbers(tmp_path: 
     names: dict[str, Any] = {}
     exec(SCRIPT, names)
     run, folder = names["run"], tmp_path / "killed"
+
+    def kill_a_worker() -> None:
+        rng.choice(keras_workers(psutil.Process())).kill()
+
     undisturbed = run(tmp_path / "undisturbed")
     saves = 3 * 12
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest may ignore it
     try:
         for kill in range(int(os.environ.get("CONVTOUR_KILLS", "3"))):
+            moment = rng.randrange(1, saves // 6), rng.uniform(0, 0.1)  # so many more epochs saved, and seconds later
             if kill % 3 == 0:
                 shutil.rmtree(folder, ignore_errors=True)  # so that there is something left to do
-            after = rng.randrange(1, saves // 6)  # how many more epochs are saved first
-            if kill % 3 == 1:
+                died = "A worker failed or died that trained"
+                with pytest.raises(RuntimeError, match=died), disturbed(folder, moment, kill_a_worker):
+                    run(folder)
+            elif kill % 3 == 1:
                 process = subprocess.Popen([sys.executable, "-c", f"{SCRIPT}\nrun(sys.argv[1])", folder])
-                wait_for_epochs(folder, after, partial(ended, process))
+                wait_for_epochs(folder, moment[0], partial(ended, process))
                 workers = keras_workers(psutil.Process(process.pid))
                 assert workers
                 process.kill()
                 process.wait(timeout=60)
                 assert not psutil.wait_procs(workers, timeout=60)[1], "workers must not go on without their parent"
             else:
-                strike = (lambda: rng.choice(keras_workers(psutil.Process())).kill()) if kill % 3 == 0 else None
-                told = (RuntimeError, "A worker failed or died that trained") if strike else (KeyboardInterrupt, "")
-                moment = after, rng.uniform(0, 0.1)
-                with pytest.raises(told[0], match=told[1]), disturbed(folder, moment, strike or _thread.interrupt_main):
+                with pytest.raises(KeyboardInterrupt), disturbed(folder, moment, _thread.interrupt_main):
                     run(folder)
         assert 0 < epochs_in(folder) < saves
         assert same(run(folder), undisturbed)

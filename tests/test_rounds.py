@@ -57,7 +57,7 @@ def test_any_number_of_workers_gives_the_same_numbers(bumps: Bumps) -> None:
         assert same(evaluate_model(*bumps, n_folds=5, epochs=3, n_jobs=n_jobs, verbose=0), one)
 
 
-def test_a_single_worker_is_a_process_of_its_own_and_two_give_the_same(
+def test_a_single_worker_is_one_process_of_its_own_and_two_give_the_same(
     bumps: Bumps, trained: Trained, tmp_path: Path
 ) -> None:
     def say_who(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:

@@ -89,18 +89,19 @@ class _Processes(LokyBackend):  # type: ignore[misc]
         super().__init__(inner_max_num_threads=1, **given)
         self._n_workers = n_workers
 
-    def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
+    def configure(
+        self, n_jobs: int = 1, parallel: Any = None, prefer: Any = None, require: Any = None, **options: Any
+    ) -> int:
         """Start as many processes as are missing; joblib hears of two where there is one."""
-        options = {**self.backend_kwargs, **options}
-        idle = options.pop("idle_worker_timeout", 300)
+        options = {"idle_worker_timeout": 300, **self.backend_kwargs, **options}
         # A variable of our own, so that loky shares these processes with no other call of joblib's.
         environment = {**self._prepare_worker_env(n_jobs=n_jobs), "CONVTOUR_WORKER": "1"}
         self._workers = _Processes.executor = get_memmapping_executor(
             self._n_workers,
-            timeout=idle,
+            timeout=options.pop("idle_worker_timeout"),
             env=environment,
             context_id=parallel._id,
-            **{name: value for name, value in options.items() if name not in ("prefer", "require")},
+            **options,
         )
         self.parallel = parallel
         return n_jobs

@@ -182,14 +182,14 @@ def placed(*blocks: tuple[int, int, int, int, float]) -> tuple[Array]:
 # Keeping silent
 
 
-def spoken(probabilities: Array, answers: Array, limit: float) -> tuple[float, float]:
+def spoken(probabilities: Array, truth: Array, limit: float) -> tuple[float, float]:
     """Go through the pictures one by one."""
-    right = [row.argmax() == answer for row, answer in zip(probabilities, answers, strict=True) if row.max() >= limit]
-    return len(right) / len(answers), sum(right) / len(right)
+    right = [row.argmax() == digit for row, digit in zip(probabilities, truth, strict=True) if row.max() >= limit]
+    return len(right) / len(truth), sum(right) / len(right)
 
 
 def answered(seed: int, n: int) -> tuple[Array, Array]:
-    """Draw probabilities of ten digits, and right answers that follow them roughly."""
+    """Draw probabilities of ten digits, and right digits that follow them roughly."""
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.full(10, 0.1), size=n)
     return probabilities, np.where(rng.random(n) < 0.8, probabilities.argmax(axis=1), rng.integers(0, 10, n))
