@@ -214,37 +214,43 @@ def test_the_page_shows_every_exercise_in_order(notebook: str) -> None:
     assert f'exercises.load("{notebook}")' in found["exercise-load"].source
 
 
-@pytest.fixture(scope="module")
-def kernel_cells() -> list[Any]:
-    """The exercise cells of all pages, the stubs replaced by the solutions."""
-    filled = []
-    for notebook in NAMES:
-        found = cells(notebook)
-        page = exercises.load(notebook)
-        for cell_id, cell in found.items():
-            if number := re.fullmatch(r"exercise-(\d+)", cell_id):
-                last = cell.source.strip().splitlines()[-1]
-                filled.append(nbformat.v4.new_code_cell(f"{page[int(number[1]) - 1].answer.strip()}\n\n{last}"))
-            elif cell_id == "exercise-load" or re.fullmatch(r"exercise-\d+-question", cell_id):
-                filled.append(nbformat.v4.new_code_cell(cell.source))
-    return filled
+def with_solutions(notebook: str) -> list[Any]:
+    """The cells of a page, the stubs of its exercises replaced by their solutions."""
+    page, filled = exercises.load(notebook), cells(notebook)
+    for number, exercise in enumerate(page, 1):
+        stub = filled[f"exercise-{number}"]
+        stub.source = f"{exercise.answer.strip()}\n\n{stub.source.strip().splitlines()[-1]}"
+    return list(filled.values())
 
 
-def test_with_all_solutions_filled_in_the_exercises_run_clean_from_top_to_bottom(kernel_cells: list[Any]) -> None:
+def assert_all_right(asked: list[Any], names: list[str]) -> None:
+    """Run cells from top to bottom in one kernel, and expect every exercise of the pages to be done."""
     from store_notebooks import run
 
-    done = run(nbformat.v4.new_notebook(cells=kernel_cells))
+    done = run(nbformat.v4.new_notebook(cells=asked))
     verdicts = [
         output["data"]["text/markdown"]
         for cell in done.cells
+        if cell.cell_type == "code" and ".check(" in cell.source
         for output in cell.outputs
-        if ".check(" in cell.source and "data" in output
+        if "data" in output
     ]
-    assert len(verdicts) == len(ALL)
     assert [text for text in verdicts if not text.startswith("✓ **Right.**")] == []
-    for name in NAMES:
-        count = len(exercises.load(name))
+    counts = [len(exercises.load(name)) for name in names]
+    assert len(verdicts) == sum(counts)
+    for count in counts:
         assert any(text.endswith(f" {count} of {count} done.") for text in verdicts)
+
+
+def test_with_all_solutions_filled_in_the_exercises_run_clean_from_top_to_bottom() -> None:
+    asked = [cell for name in NAMES for cell in with_solutions(name) if cell.id.startswith("exercise-")]
+    assert_all_right(asked, NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_with_all_its_solutions_filled_in_runs_clean_from_top_to_bottom(name: str) -> None:
+    assert_all_right(with_solutions(name), [name])
 
 
 # A check never raises and never takes longer than its limit, whatever it is given.

@@ -313,3 +313,18 @@ def test_storing_twice_gives_the_same_bytes() -> None:
     assert stored_form(once) == stored_form(run(once))
     assert problems(once) == []
     assert str(ROOT) not in stored_form(once)
+
+
+def test_a_bar_leaves_nothing_behind_and_what_was_printed_around_it_is_one_piece() -> None:
+    from store_notebooks import WIDGET, lasting
+
+    def said(text: str, name: str = "stdout") -> Any:
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    def view(**others: str) -> Any:
+        return nbformat.v4.new_output("display_data", {WIDGET: "random", "text/plain": "a bar", **others})
+
+    pad = {"text/html": "<p>a pad</p>", "text/plain": "a pad"}
+    outputs = [view(), said("one\n"), view(), said("two\n"), said("oh", "stderr"), view(**pad), said("three")]
+    kept = [said("one\ntwo\n"), said("oh", "stderr"), nbformat.v4.new_output("display_data", pad), said("three")]
+    assert lasting(outputs) == kept

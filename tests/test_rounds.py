@@ -235,7 +235,7 @@ def test_a_worker_that_dies_is_told_with_its_fold_and_the_rest_is_kept(
         train = training.train
 
         def dies(part: Any, *args: Any) -> Any:
-            if (part.fold, part.start) == (1, 1) and not (tmp_path / "died").exists():
+            if part.fold == 1 and part.stop > 1 and not (tmp_path / "died").exists():
                 (tmp_path / "died").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return train(part, *args)
@@ -250,7 +250,7 @@ def test_a_worker_that_dies_is_told_with_its_fold_and_the_rest_is_kept(
         evaluate_model(*bumps, resume_dir=folder, **arguments)
     assert same(evaluate_model(*bumps, resume_dir=folder, **arguments), trained)
     (tmp_path / "died").unlink()
-    with pytest.raises(RuntimeError, match=r"one of: fold 2 in epoch 2;.*With resume_dir="):
+    with pytest.raises(RuntimeError, match=r"one of: fold 2 in epoch [12].*With resume_dir="):
         evaluate_model(*bumps, **arguments)
 
 
@@ -262,7 +262,7 @@ def test_training_that_fails_is_told_with_its_fold(bumps: Bumps) -> None:
             raise ZeroDivisionError("of all things")
         return define_model(input_shape, num_classes)
 
-    with pytest.raises(RuntimeError, match="Fold 3 failed in epoch 1: ZeroDivisionError: of all things"):
+    with pytest.raises(RuntimeError, match=r"Fold 3 failed in epoch 1( to 2)?: ZeroDivisionError: of all things"):
         evaluate_model(*bumps, n_folds=3, epochs=2, model_fn=model_fn, verbose=0)
 
 

@@ -62,17 +62,25 @@ def canonical(notebook: Notebook) -> Notebook:
         kept = {name: cell.metadata[name] for name in KEPT if cell.metadata.get(name)}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if outlives_kernel(output)]
+            cell.outputs = lasting(cell.outputs)
         for output in cell.get("outputs", []):
             if output.output_type == "error":  # a full traceback names files of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]
     return notebook
 
 
-def outlives_kernel(output: dict[str, Any]) -> bool:
-    """Take a widget's view, a random name that ends with its kernel, from an output; say if a picture is left."""
-    data = output.get("data", {})
-    return data.pop(WIDGET, None) is None or bool(data.keys() - {"text/plain"})
+def lasting(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Outputs without views of widgets, which end with their kernel; what was printed around one is joined."""
+    kept = list[dict[str, Any]]()
+    for output in outputs:
+        data = output.get("data", {})
+        if data.pop(WIDGET, None) is not None and not data.keys() - {"text/plain"}:
+            continue
+        if kept and output["output_type"] == "stream" and kept[-1].get("name") == output["name"]:
+            kept[-1]["text"] += output["text"]
+        else:
+            kept.append(output)
+    return kept
 
 
 def stored_form(notebook: Notebook) -> str:

@@ -15,7 +15,7 @@ from nbformat.sign import NotebookNotary
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-from store_notebooks import KEPT, METADATA, outlives_kernel  # noqa: E402
+from store_notebooks import KEPT, METADATA, lasting  # noqa: E402
 
 
 def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
@@ -30,7 +30,7 @@ def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
             kept = {key: value for key, value in cell["metadata"].items() if key in KEPT}
             cell["metadata"] = known_cells.get(cell.get("id"), kept)
             if cell["cell_type"] == "code":
-                cell["outputs"] = [output for output in cell["outputs"] if outlives_kernel(output)]
+                cell["outputs"] = lasting(cell["outputs"])
 
 
 for notebook in (ROOT / "notebooks").glob("*.ipynb"):

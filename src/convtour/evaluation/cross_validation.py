@@ -162,7 +162,7 @@ def cross_validate(
         workers are processes on this machine, or the one that ``parallel_config`` names: with ``"dask"`` the same call
         runs on a cluster, whose machines must have convtour. Give each of its workers one thread, since a process
         trains one fold at a time, and say ``parallel_config("dask", scatter=[x, y])`` to send large arrays once instead
-        of in each epoch.
+        of in each epoch or second.
     resume_dir : path, optional
         A folder that keeps every finished epoch, made if it is not there. The same call with the same folder goes on
         where the last one was interrupted, by whatever cause, and ends with the scores of an undisturbed run (on the
@@ -240,7 +240,8 @@ def cross_validate(
         progress = [kept.load(fold) for fold in range(len(splits))]
     unfinished = sum(fold.epochs < epochs for fold in progress)
     workers = min(able, max(1, unfinished))
-    steps = run(job, splits, progress, samples, labels, n_workers=workers, whole_folds=text is None)
+    how = {"whole_folds": text is None, "single_epochs": kept is not None}
+    steps = run(job, splits, progress, samples, labels, n_workers=workers, **how)
     _follow(steps, progress, epochs=epochs, kept=kept, verbose=verbose)
     folds = [_fold(*known, batch_size) for known in zip(progress, splits, strict=True)]
     return CrossValidation(tuple(folds), len(samples))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+import time
 from typing import Any
 import warnings
 
@@ -121,11 +122,13 @@ def run(
     *,
     n_workers: int,
     whole_folds: bool,
+    single_epochs: bool,
 ) -> Iterator[tuple[int, ...]]:
     """Start the workers, and yield nothing; train all folds to their end, and yield those that have come further.
 
-    Every epoch of a round is one call of joblib (all epochs, for whole folds), which may send each of its folds to any
-    worker; so a cluster of unlike machines waits for its slowest in every epoch, as it would at the end of the round.
+    A call of joblib trains an epoch of each of a round's folds, or as many as fit into a second, since each call takes
+    time of its own; how many changes no number. It may send each fold to any worker; so a cluster of unlike machines
+    waits for its slowest in every call, as it would at the end of the round.
 
     Parameters
     ----------
@@ -138,6 +141,8 @@ def run(
     whole_folds : bool
         Never cut a fold, and train all its epochs in one call: for models with code of their own, which may remember
         more than their variables.
+    single_epochs : bool
+        Yield after every epoch, however short, so that it can be kept.
 
     Raises
     ------
@@ -160,19 +165,23 @@ def run(
         if job.caller is not None:
             parallel(delayed(load_keras)(job.backend, job.caller) for _ in range(n_workers))
         yield ()
+        at_once = 1
         for folds, count in schedule:
-            for _ in range(count):
+            while count:
+                at_once = min(at_once, count)
+                count -= at_once
                 parts = []
                 for fold in folds:
                     start = progress[fold].epochs
-                    stop = job.epochs if whole_folds else start + 1
+                    stop = job.epochs if whole_folds else start + at_once
                     parts.append(Part(fold, start, stop, *splits[fold], progress[fold].variables))
+                began = time.perf_counter()
                 try:
                     reports: list[Report] = parallel(delayed(train_part)(job, part, x, y) for part in parts)
                 except FoldError:
                     raise
                 except Exception as error:
-                    where = ", ".join(f"fold {part.fold + 1} in epoch {part.start + 1}" for part in parts)
+                    where = ", ".join(f"fold {part.fold + 1} in {part.epochs}" for part in parts)
                     raise RuntimeError(
                         f"A worker failed or died that trained one of: {where}; if for lack of memory, fewer workers, "
                         "n_jobs=..., need less. With resume_dir=... all finished epochs are kept, and the same call "
@@ -181,6 +190,8 @@ def run(
                 for fold, report in zip(folds, reports, strict=True):
                     progress[fold] = progress[fold].after(report)
                     one_thread &= report.one_thread
+                if not single_epochs:
+                    at_once = max(1, int(at_once / (time.perf_counter() - began)))
                 yield folds
     if not one_thread:
         warnings.warn(

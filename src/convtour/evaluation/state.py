@@ -48,6 +48,11 @@ class Part:
     held_out: Rows
     variables: bytes | None  # as they were after `start` epochs; None for a fold that begins
 
+    @property
+    def epochs(self) -> str:
+        """Its epochs in words, counted from 1."""
+        return f"epoch {self.start + 1}" + f" to {self.stop}" * (self.stop > self.start + 1)
+
 
 @dataclass(frozen=True)
 class Report:

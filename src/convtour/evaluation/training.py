@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import io
 import random
 import threading
@@ -118,15 +118,21 @@ def make_variables(model: keras.Model, x: Array, y: Array) -> None:
 
 
 def _take(model: keras.Model, fold: int, job: Job) -> None:
-    """Keep a new model; or only its variables, in the compiled one of the same job, if that is just like it."""
+    """Keep a new model; or only its variables, in the compiled one of before, if that is just like it."""
     description = describe_model(model)
-    if job == _kept.job and description is not None and description == _kept.description:
+    if _is_compiled_alike(job, _kept.job) and description is not None and description == _kept.description:
         _restore(_kept.model, _packed(model))
-        _kept.folds.add(fold)
+        _kept.folds = {fold} | (_kept.folds if job == _kept.job else set())
+        _kept.job = job
         return
     _kept.job, _kept.model, _kept.description, _kept.names = job, model, description, plain_names(model)
     _kept.folds = set() if description is None else {fold}
     _kept.many_steps = ManySteps(model, job.batch_size, 4 * job.batch_size) if trains_many_steps(model) else None
+
+
+def _is_compiled_alike(job: Job, before: Job | None) -> bool:
+    """Whether two jobs differ in nothing that is compiled with a model, and is not in its description."""
+    return before is not None and job == replace(before, model_fn=job.model_fn, epochs=job.epochs, seed=job.seed)
 
 
 def trains_many_steps(model: keras.Model) -> bool:

@@ -38,8 +38,7 @@ def train_part(job: Job, part: Part, x: Array, y: Array) -> Report:
     try:
         logs, variables, probabilities = train(part, job, x, y)
     except Exception as error:
-        epochs = f"epoch {part.start + 1}" + f" to {part.stop}" * (part.stop > part.start + 1)
-        raise FoldError(f"Fold {part.fold + 1} failed in {epochs}: {type(error).__name__}: {error}") from error
+        raise FoldError(f"Fold {part.fold + 1} failed in {part.epochs}: {type(error).__name__}: {error}") from error
     return Report(logs, variables, probabilities, os.environ.get("TF_NUM_INTRAOP_THREADS") == "1")
 
 
