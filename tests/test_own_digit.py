@@ -246,6 +246,7 @@ def test_a_digit_of_mnist_stays_what_it_is() -> None:
 # What it is for
 
 
+@pytest.mark.slow
 def test_rendered_digits_are_read_as_well_as_plain_ones_and_only_with_the_preparation(site_network: Any) -> None:
     def accuracy(images: Array) -> float:
         answers = site_network.predict(images.reshape(-1, 28, 28, 1), verbose=0).argmax(axis=1)

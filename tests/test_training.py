@@ -68,7 +68,14 @@ class OwnSteps(keras.Sequential):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    ("kind", "bytes_at_once"), [("", 1), ("", 1500), ("", 10**9), ("average", 1500), ("eager", 1500), ("own", 1500)]
+    ("kind", "bytes_at_once"),
+    [
+        ("", 1500),
+        ("average", 1500),
+        ("eager", 1500),
+        ("own", 1500),
+        *(pytest.param("", size, marks=pytest.mark.slow) for size in (1, 10**9)),
+    ],
 )
 def test_a_part_is_trained_on_its_own_rows_and_judged_on_the_others_as_fit_and_evaluate_do(
     bumps: Bumps, monkeypatch: pytest.MonkeyPatch, kind: str, bytes_at_once: int
