@@ -198,8 +198,8 @@ def answered(seed: int, n: int) -> tuple[Array, Array]:
 EXERCISES = [
     Exercise(
         level="recall",
-        question="You apply a closing to a light grey page of 400x400 pixels: `ndimage.grey_closing(page, 57)`. Which "
-        "of these is gone from the result?",
+        question="A light grey page of 400x400 pixels holds all of these. Which is gone after a closing, "
+        "`ndimage.grey_closing(page, 57)`?",
         judge=Choice(
             [
                 (
@@ -278,8 +278,8 @@ def ink_is_lighter(page):
     ),
     Exercise(
         question="Write `centred(image)`, for an image of shape (28, 28) with some ink anywhere in it. Move it by "
-        "whole rows and columns, as many as are nearest to 14 minus its centre of mass before the move. What comes in "
-        "is 0, what is pushed out is lost. No cropping.",
+        "whole rows and columns: by 14 minus its centre of mass (before the move), rounded. What comes in is 0, what "
+        "is pushed out is lost. No cropping.",
         judge=Function(
             moved,
             [
@@ -342,7 +342,7 @@ def centred(image):
     Exercise(
         question="A network may keep silent. Write `when_sure(probabilities, truth, limit)`, for an array (n, 10) of "
         "its probabilities and the n right digits. Return the share of pictures where the largest of the ten is at "
-        "least `limit` (never none), and the share of *these* that are read rightly, both from 0 to 1.",
+        "least `limit` (some are), and the share of *these* that are read rightly, both from 0 to 1.",
         judge=Function(
             spoken,
             [
