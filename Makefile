@@ -57,7 +57,7 @@ test-slow: $(VENV)/.ready
 
 # What pyproject.toml names, in the lowest versions that it allows, on the lowest Python.
 test-lowest: build/lowest/.ready
-	build/lowest/bin/python -m pytest -n 2 --dist worksteal
+	build/lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 build/lowest/.ready: pyproject.toml
 	python3.11 -m venv --clear build/lowest
@@ -68,10 +68,10 @@ build/lowest/.ready: pyproject.toml
 
 # Keras on another backend: what is locked, and the backend beside it.
 test-jax: build/jax/.ready
-	KERAS_BACKEND=jax build/jax/bin/python -m pytest -n 2 --dist worksteal
+	KERAS_BACKEND=jax build/jax/bin/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 test-torch: build/torch/.ready
-	KERAS_BACKEND=torch build/torch/bin/python -m pytest -n 2 --dist worksteal
+	KERAS_BACKEND=torch build/torch/bin/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 build/jax/.ready build/torch/.ready: build/%/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv build/$*
