@@ -48,8 +48,9 @@ lint: $(VENV)/.ready
 package-tests: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' --cov --cov-report=term-missing:skip-covered
 
+# Two notebooks at a time, so one worker for the folds of each; the numbers are those of any number of workers.
 notebook-tests: $(VENV)/.ready
-	$(BIN)/python -m pytest $(NBVAL)
+	LOKY_MAX_CPU_COUNT=1 $(BIN)/python -m pytest $(NBVAL)
 
 # What make test leaves out: processes killed at any moment, any number of workers, many more drawn configurations.
 test-slow: $(VENV)/.ready

@@ -109,7 +109,7 @@ def test_the_numbers_of_a_picture_are_those_of_keras(rank: int, options: dict[st
     layer = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)[rank - 1](1, 2, use_bias=False, **options)
     layer.build((1, *inputs.shape, 1))
     layer.set_weights([kernel[..., np.newaxis, np.newaxis]])
-    expected = np.asarray(layer(inputs[np.newaxis, ..., np.newaxis].astype("float32")))[0, ..., 0]
+    expected = keras.ops.convert_to_numpy(layer(inputs[np.newaxis, ..., np.newaxis].astype("float32")))[0, ..., 0]
     words = plot_convolution(inputs, kernel, at=[n - 1 for n in expected.shape], **options).description
     numbers = words.split("All outputs: ")[1].rstrip(".").split()
     assert [float(number) for number in numbers] == expected.ravel().tolist()
@@ -173,7 +173,9 @@ def test_the_connections_are_those_of_a_keras_layer(padding: str, strides: int, 
     """Where an input reaches an output of ones, the picture must have a line."""
     options: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
     layer = keras.layers.Conv1D(1, 3, kernel_initializer="ones", use_bias=False, **options)
-    reached = np.asarray(layer(np.eye(9, dtype="float32")[..., np.newaxis]))[..., 0] != 0  # input, output
+    reached = (
+        keras.ops.convert_to_numpy(layer(np.eye(9, dtype="float32")[..., np.newaxis]))[..., 0] != 0
+    )  # input, output
     for place in range(conv_output_length(9, 3, **options)):
         words = plot_connections(9, [{"kernel_size": 3, **options}], at=place).description
         reads = re.findall(r"to inputs ([\d ]*) \(", words)[0]

@@ -71,10 +71,9 @@ class OwnSteps(keras.Sequential):  # type: ignore[misc]
     ("kind", "bytes_at_once"),
     [
         ("", 1500),
-        ("average", 1500),
         ("eager", 1500),
-        ("own", 1500),
         *(pytest.param("", size, marks=pytest.mark.slow) for size in (1, 10**9)),
+        *(pytest.param(kind, 1500, marks=pytest.mark.slow) for kind in ("average", "own")),
     ],
 )
 def test_a_part_is_trained_on_its_own_rows_and_judged_on_the_others_as_fit_and_evaluate_do(
