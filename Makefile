@@ -14,6 +14,7 @@ PIP := python -m pip install --quiet --disable-pip-version-check
 install = { $(1)/bin/$(PIP) --require-hashes --only-binary :all: --requirement tools/install.lock && \
 	$(1)/bin/uv pip install --quiet --system-certs --python $(1)/bin/python --require-hashes --requirement $(2); } || \
 	$(1)/bin/$(PIP) --require-hashes --requirement $(2)
+PACKAGE := -n 2 --dist worksteal -m 'not slow'
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 600 notebooks
 
 .PHONY: help lab test lint package-tests notebook-tests test-slow test-lowest test-jax test-torch numerics bench notebooks cheatsheet site site-model export test-browser lock sample clean
@@ -46,11 +47,10 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 
 package-tests: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(PACKAGE) --cov --cov-report=term-missing:skip-covered
 
-# Two notebooks at a time, so one worker for the folds of each; the numbers are those of any number of workers.
 notebook-tests: $(VENV)/.ready
-	LOKY_MAX_CPU_COUNT=1 $(BIN)/python -m pytest $(NBVAL)
+	$(BIN)/python -m pytest $(NBVAL)
 
 # What make test leaves out: processes killed at any moment, any number of workers, many more drawn configurations.
 test-slow: $(VENV)/.ready
@@ -58,7 +58,7 @@ test-slow: $(VENV)/.ready
 
 # What pyproject.toml names, in the lowest versions that it allows, on the lowest Python.
 test-lowest: build/lowest/.ready
-	build/lowest/bin/python -m pytest -n 2 --dist worksteal -m 'not slow'
+	build/lowest/bin/python -m pytest $(PACKAGE)
 
 build/lowest/.ready: pyproject.toml
 	python3.11 -m venv --clear build/lowest
@@ -69,10 +69,10 @@ build/lowest/.ready: pyproject.toml
 
 # Keras on another backend: what is locked, and the backend beside it.
 test-jax: build/jax/.ready
-	KERAS_BACKEND=jax build/jax/bin/python -m pytest -n 2 --dist worksteal -m 'not slow'
+	KERAS_BACKEND=jax build/jax/bin/python -m pytest $(PACKAGE)
 
 test-torch: build/torch/.ready
-	KERAS_BACKEND=torch build/torch/bin/python -m pytest -n 2 --dist worksteal -m 'not slow'
+	KERAS_BACKEND=torch build/torch/bin/python -m pytest $(PACKAGE)
 
 build/jax/.ready build/torch/.ready: build/%/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv build/$*

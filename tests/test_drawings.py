@@ -173,9 +173,8 @@ def test_the_connections_are_those_of_a_keras_layer(padding: str, strides: int, 
     """Where an input reaches an output of ones, the picture must have a line."""
     options: dict[str, Any] = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
     layer = keras.layers.Conv1D(1, 3, kernel_initializer="ones", use_bias=False, **options)
-    reached = (
-        keras.ops.convert_to_numpy(layer(np.eye(9, dtype="float32")[..., np.newaxis]))[..., 0] != 0
-    )  # input, output
+    outputs = keras.ops.convert_to_numpy(layer(np.eye(9, dtype="float32")[..., np.newaxis]))
+    reached = outputs[..., 0] != 0  # input, output
     for place in range(conv_output_length(9, 3, **options)):
         words = plot_connections(9, [{"kernel_size": 3, **options}], at=place).description
         reads = re.findall(r"to inputs ([\d ]*) \(", words)[0]

@@ -240,8 +240,16 @@ def cross_validate(
         progress = [kept.load(fold) for fold in range(len(splits))]
     unfinished = sum(fold.epochs < epochs for fold in progress)
     workers = min(able, max(1, unfinished))
-    how = {"whole_folds": text is None, "single_epochs": kept is not None}
-    steps = run(job, splits, progress, samples, labels, n_workers=workers, **how)
+    steps = run(
+        job,
+        splits,
+        progress,
+        samples,
+        labels,
+        n_workers=workers,
+        whole_folds=text is None,
+        single_epochs=kept is not None,
+    )
     _follow(steps, progress, epochs=epochs, kept=kept, verbose=verbose)
     folds = [_fold(*known, batch_size) for known in zip(progress, splits, strict=True)]
     return CrossValidation(tuple(folds), len(samples))
