@@ -8,6 +8,7 @@ from convtour.evaluation.checks import check_folds, shuffled_folds
 from convtour.evaluation.rounds import plan
 from convtour.picture import BLUE, GREY, PALETTE, VERMILION, Picture, styled
 from convtour.plots import spoken, two_tolerances
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection, PolyCollection
 from matplotlib.colors import ListedColormap, to_rgb
@@ -69,7 +70,9 @@ def summarize_diagnostics(
         seen_loss, loss = _draw_curves(left, "Cross-entropy loss", curves[:2], limits[0], falls=True)
         seen_accuracy, accuracy = _draw_curves(right, "Accuracy (%)", 100 * curves[2:], limits[1], falls=False)
         shown = dict(sorted(zip(*reversed(left.get_legend_handles_labels()), strict=True), reverse=True))
-        picture.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
+        legend = picture.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=2)
+        for of_both in legend.legend_handles[2:]:  # of training and of validation: in neither's colour or dashes
+            cast(Artist, of_both).set(color=GREY, alpha=0.5, linestyle="-")
     _, folds, epochs = curves.shape
     seen = f"Validation loss {seen_loss}; validation accuracy {seen_accuracy}. " if epochs > 1 else ""
     band = "Bands: one standard deviation over the folds to either side. " if epochs > 1 else ""
@@ -409,7 +412,7 @@ def _draw_chance(axes: Axes, samples: int, tolerance: float | None) -> str:
     half = 196 * np.sqrt(share * (1 - share) / samples)
     ends = np.clip([100 * share - half, 100 * share + half], 0, 100)
     band = Rectangle((ends[0], -len(percent) - 0.5), np.ptp(ends), len(percent), color=GREY, alpha=0.2, linewidth=0)
-    axes.add_patch(band).set_label("95 % of chance")
+    axes.add_patch(band).set_label("chance: 95 in 100 folds")
     low, high = band.get_x(), band.get_x() + band.get_width()
     outside = [str(fold) for fold in np.flatnonzero((percent < low) | (percent > high)) + 1]
     who = (

@@ -303,8 +303,8 @@ EXERCISES = [
         ),
         hints=["What does accuracy count, and what does the loss ask?", "Count times mean is a sum. Compare the two."],
         answer='answer = "d"',
-        because="339 · 2.70 = 915 and 291 · 3.24 = 943: fewer mistakes, whose losses add up to more. So the loss can "
-        "stand still while the accuracy rises.",
+        because="339 · 2.70 = 915 and 291 · 3.24 = 943: fewer mistakes, whose losses add up to more. The "
+        "accuracy rose, and so did the mistakes' part of the loss.",
     ),
     Exercise(
         level="apply",
