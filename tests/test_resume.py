@@ -174,7 +174,7 @@ def test_no_damage_to_a_file_passes_for_something_else(half_done: Path, tmp_path
         assert not found.epochs
 
 
-def test_one_bar_counts_the_start_and_the_epochs_of_all_folds(
+def test_a_clock_for_the_start_then_a_bar_that_counts_the_epochs_of_all_folds(
     bumps: Bumps, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
@@ -184,12 +184,12 @@ def test_one_bar_counts_the_start_and_the_epochs_of_all_folds(
         "tqdm",
         lambda **kwargs: tqdm(**{**kwargs, "file": shown, "disable": False, "mininterval": 0, "leave": True}),
     )
-    scores, _ = evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder)
+    scores, _ = evaluate_model(*bumps, n_folds=3, epochs=3, resume_dir=folder, n_jobs=1)
     frames = shown.getvalue().replace("\n", "\r").split("\r")
-    counts = [int(frame.split("/10 ")[0].split()[-1]) for frame in frames if "/10 " in frame]
-    assert counts[0] == 5
-    assert sorted(set(counts)) == [5, 6, 7, 8, 9, 10]
-    assert frames[1].startswith("starting workers:")
+    counts = [int(frame.split("/9 epochs")[0].split()[-1]) for frame in frames if "/9 epochs" in frame]
+    assert sorted(set(counts)) == [6, 7, 8, 9]  # from the first epoch on
+    assert frames[1].startswith("starting workers: 00:0")
+    assert any(frame.startswith("training: 00:0") for frame in frames)
     assert frames[-2].startswith("training: 100%")
     assert counts == sorted(counts)
     assert [line for line in shown.getvalue().splitlines() if line.startswith(">")] == []

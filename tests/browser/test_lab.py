@@ -392,6 +392,7 @@ def test_the_first_page_opens_by_itself_and_nothing_is_announced(browser: Any, l
         assert page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").all_inner_texts() == ["00_start_here.ipynb"]
         eventually(lambda: idle(lab, page), 120)
         page.wait_for_timeout(3000)  # news would come late
+        assert page.locator("#jp-main-dock-panel .jp-mod-dirty").count() == 0, "unsaved as soon as it is opened"
         assert_calm(page)
 
 

@@ -2,7 +2,8 @@
 
 It is given to ``jupyter lab --config=``. The repository's root is served, so that links out of the notebooks work; the
 notebooks are trusted, so that interactive pictures work before they are run; what is saved gets the stored metadata,
-which would else tell the version of Python, and no views of widgets, which end with their kernel.
+which would else tell the version of Python, and no views of widgets, which end with their kernel. What is opened tells
+that version, or JupyterLab would write it in and call the page unsaved.
 """
 
 from pathlib import Path
@@ -10,6 +11,8 @@ import sys
 from typing import Any
 import warnings
 
+from ipykernel.ipkernel import IPythonKernel
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 import nbformat
 from nbformat.sign import NotebookNotary
 
@@ -18,9 +21,25 @@ sys.path.insert(0, str(ROOT / "tools"))
 from store_notebooks import KEPT, METADATA, lasting  # noqa: E402
 
 
+def is_of_tour(model: dict[str, Any], path: str) -> bool:
+    """Whether this is one of the tour's notebooks."""
+    return bool(model["type"] == "notebook" and path.strip("/").startswith("notebooks/"))
+
+
+class Contents(AsyncLargeFileManager):
+    """Opens a notebook of the tour with what its kernel will say of its language."""
+
+    async def get(self, path: str, content: bool = True, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read a file or a folder."""
+        model: dict[str, Any] = await super().get(path, content, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if content and is_of_tour(model, path):
+            model["content"]["metadata"]["language_info"] = IPythonKernel.language_info
+        return model
+
+
 def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
     """Before a notebook of the tour is saved: put its metadata back as stored, leave out what ends with its kernel."""
-    if model["type"] == "notebook" and path.strip("/").startswith("notebooks/"):
+    if is_of_tour(model, path):
         known = model["content"]["metadata"].get("convtour")
         model["content"]["metadata"] = METADATA | ({"convtour": known} if known else {})
         stored = ROOT / path.strip("/")
@@ -43,4 +62,5 @@ c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.LabApp.app_settings_dir = str(Path(__file__).parent)
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.ServerApp.contents_manager_class = Contents
 c.ContentsManager.pre_save_hook = keep_form

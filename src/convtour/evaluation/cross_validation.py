@@ -1,9 +1,12 @@
 """Cross-validation of a Keras classifier: one protocol for every rank, model, data set and way to cut it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 import os
 import sys
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 from convtour._checks import brief, whole
@@ -266,22 +269,27 @@ def _follow(
     """Keep every epoch, move the bar, and say the accuracy of the folds that are done, each after all before it."""
     # None where nobody watches: not in a terminal or Jupyter, or switched off.
     hidden = True if not verbose or os.environ.get("TQDM_DISABLE") else None
-    labelled, told = verbose == "bar", list[str]()
-    # To start the workers is a step of its own.
+    labelled, told, left = verbose == "bar", list[str](), iter(steps)
+    with _clock(hidden) as clock:
+        next(left)
+        clock.set_description_str("training")
+        begun = next(left, ())  # the first epochs take longer, and would make the time left too long
     with tqdm(
-        desc="starting workers",
-        total=1 + len(progress) * epochs,
+        desc="training",
+        total=len(progress) * epochs,
         initial=sum(fold.epochs for fold in progress),
-        unit="epoch",
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} epochs, {remaining} left{postfix}",
+        smoothing=0,
+        dynamic_ncols=True,
         leave=labelled,
         disable=hidden,
     ) as bar:
-        for folds in steps:
+        _keep_width(bar)
+        for folds in chain([begun], left):
             for fold in folds:
                 if kept is not None:
                     kept.save(fold, progress[fold])
-            bar.set_description("training", refresh=False)
-            bar.update(1 + sum(fold.epochs for fold in progress) - bar.n)
+            bar.update(sum(fold.epochs for fold in progress) - bar.n)
             while verbose and len(told) < len(progress) and progress[len(told)].epochs == epochs:
                 percent = 100 * progress[len(told)].logs[-1]["val_accuracy"]
                 if labelled and isinstance(bar, notebook_tqdm):  # short, so that room is left for the bar
@@ -291,6 +299,36 @@ def _follow(
                     told.append(f"fold {len(told) + 1}: {percent:.3f}" if labelled else f"> {percent:.3f}")
                     with bar.external_write_mode():
                         print(told[-1], flush=True)
+
+
+@contextmanager
+def _clock(hidden: bool | None) -> Iterator["tqdm[Any]"]:
+    """Show for how many seconds the workers have been starting."""
+    form = "{desc}: {elapsed}{bar}"
+    with tqdm(
+        desc="starting workers", total=1, bar_format=form, dynamic_ncols=True, leave=False, disable=hidden
+    ) as bar:
+        _keep_width(bar)
+        over = threading.Event()
+
+        def tick() -> None:
+            while not over.wait(1):
+                bar.refresh()
+
+        thread = threading.Thread(target=tick, daemon=True)
+        thread.start()
+        try:
+            yield bar
+            bar.update()  # to its end, or Jupyter would leave it there as one that failed
+        finally:
+            over.set()
+            thread.join()
+
+
+def _keep_width(bar: "tqdm[Any]") -> None:
+    """In Jupyter, let words go to a line of their own rather than take the bar's place."""
+    if (container := getattr(bar, "container", None)) is not None:
+        container.children[1].layout.min_width = "8em"
 
 
 def _count_workers(n_jobs: int | None, seconds: float) -> int:
