@@ -8,7 +8,7 @@ from typing import Any, Literal
 from convtour._checks import brief
 from convtour.exercises.judges import Choice, Judge
 from convtour.exercises.limit import run_within
-from convtour.exercises.mistakes import NotAttemptedError, WrongError
+from convtour.exercises.mistakes import NotAttemptedError, WrongError, without_colours
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Exercise:
 def _named(error: BaseException) -> str:
     """Return the type and the first words of an exception, which may fail even at saying them."""
     try:
-        return f"{type(error).__name__}: {brief(error)}"
+        return f"{type(error).__name__}: {brief(without_colours(str(error)))}"
     except Exception:
         return f"{type(error).__name__}."
 

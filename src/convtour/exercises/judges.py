@@ -9,12 +9,11 @@ import copy
 from dataclasses import dataclass
 import linecache
 from pathlib import Path
-import re
 import traceback
 from typing import Any, Protocol
 
 from convtour.exercises.limit import Stopped
-from convtour.exercises.mistakes import NotAttemptedError, WrongError, compare
+from convtour.exercises.mistakes import NotAttemptedError, WrongError, compare, without_colours
 import numpy as np
 
 
@@ -151,7 +150,9 @@ def theirs(function: Any, *arguments: Any) -> Any:
     if result is ...:
         raise NotAttemptedError
     if result is None:
-        raise WrongError("Your function gave `None`. Does it end in `return`, with what is asked for?")
+        raise WrongError(
+            "Your function gave `None`. Does every way through it end in `return`, with what is asked for?"
+        )
     return result
 
 
@@ -214,7 +215,7 @@ def _called(arguments: tuple[Any, ...]) -> str:
             small = f"`np.array({argument.tolist()})`"
             told.append(small if argument.size <= 12 and len(small) <= 80 else f"an array of shape {argument.shape}")
         else:
-            text = repr(argument)
+            text = getattr(argument, "__name__", repr(argument))  # of a function, without its address
             told.append(f"`{text}`" if len(text) <= 60 else f"a {type(argument).__name__}")
     return ", ".join(told)
 
@@ -231,4 +232,4 @@ def _traced(error: BaseException) -> str:
         told += traceback.format_exception_only(error)
     except Exception:  # an exception may fail even at saying what it is
         told.append(type(error).__name__)
-    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(line.rstrip() for line in told))[:1000]  # without Keras's colours
+    return without_colours("\n".join(line.rstrip() for line in told))[:1000]

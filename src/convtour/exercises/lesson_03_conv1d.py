@@ -67,7 +67,54 @@ class Stack:
         )
 
     def __repr__(self) -> str:
-        return " + ".join(f"({size}, {padding}, {dilation})" for size, padding, dilation in self.layers)
+        return ", then ".join(
+            f"kernel {size}, {padding}, dilation {dilation}" for size, padding, dilation in self.layers
+        )
+
+
+class Biased:
+    """Adds up today and two days before, and a bias."""
+
+    def __call__(self, x: Array) -> Array:
+        """Of a stretch of shape (1, steps, 1)."""
+        return convolve(x, np.ones((3, 1, 1)), padding="causal") + 1
+
+    def ahead(self, steps: int) -> int:
+        """Never."""
+        return 0
+
+    def __repr__(self) -> str:
+        return "kernel 3, causal, with a bias of 1"
+
+
+class Falling:
+    """Reads yesterday, today and tomorrow, and answers only where their sum is below 0."""
+
+    def __call__(self, x: Array) -> Array:
+        """Of a stretch of shape (1, steps, 1)."""
+        return np.asarray(np.maximum(convolve(x, -np.ones((3, 1, 1)), padding="same"), 0))
+
+    def ahead(self, steps: int) -> int:
+        """Tomorrow."""
+        return 1
+
+    def __repr__(self) -> str:
+        return "kernel 3 of weights -1, same, then ReLU"
+
+
+class Yesterday:
+    """Hands on what was there the day before."""
+
+    def __call__(self, x: Array) -> Array:
+        """Of a stretch of shape (1, steps, 1)."""
+        return np.pad(x, [(0, 0), (1, 0), (0, 0)])[:, :-1]
+
+    def ahead(self, steps: int) -> int:
+        """Never; and the last day moves no output at all."""
+        return 0
+
+    def __repr__(self) -> str:
+        return "the value of the day before"
 
 
 class Centred:
@@ -104,21 +151,33 @@ class Weekly:
 Layer = Callable[[Array], Array]
 
 
-def moved(layer: Layer, steps: int, day: int) -> Array:
-    """Outputs that move with one day."""
-    after = np.zeros((1, steps, 1))
-    after[0, day] = 1
-    return np.flatnonzero((layer(after) != layer(np.zeros((1, steps, 1))))[0, :, 0])
+def moved(layer: Layer, steps: int, day: int, start: str = "drawn") -> Array:
+    """Outputs that move when one day grows by 1, from numbers that were drawn or from zeros."""
+    before = np.random.default_rng(0).normal(size=(1, steps, 1)) if start == "drawn" else np.zeros((1, steps, 1))
+    after = before.copy()
+    after[0, day] += 1
+    return np.flatnonzero((layer(after) != layer(before))[0, :, 0])
 
 
-def reach(count: Callable[[Array, int], int], days: Callable[[int], Sequence[int]] = range) -> Callable[..., int]:
+def answering(layer: Layer, steps: int, day: int) -> Array:
+    """Outputs that are not 0 when one day is 1 and all others are 0."""
+    only = np.zeros((1, steps, 1))
+    only[0, day] = 1
+    return np.flatnonzero(layer(only)[0, :, 0])
+
+
+def reach(
+    count: Callable[[Array, int], int],
+    days: Callable[[int], Sequence[int]] = range,
+    find: Callable[[Layer, int, int], Array] = moved,
+) -> Callable[..., int]:
     """Change these days in turn, count something of the outputs that move, and keep the largest count."""
-    return lambda layer, steps: max(count(moved(layer, steps, day), day) for day in days(steps))
+    return lambda layer, steps: max(count(find(layer, steps, day), day) for day in days(steps))
 
 
 def days_ahead(outputs: Array, day: int) -> int:
     """How long before that day the first of them stands."""
-    return int(max(0, day - outputs.min()))
+    return int(max(0, day - outputs.min(initial=day)))
 
 
 # Exercise 5: a stack that sees a quarter of a year.
@@ -151,6 +210,8 @@ def look_at_stack(build: Any) -> None:
     steps, day = 150, 85
     x = np.ones((1 + steps, steps, 4), dtype="float32")
     x[1 + np.arange(steps), np.arange(steps)] += 0.5  # example 1 + p has another day p
+    if getattr(model, "inputs", None) and model.inputs[0].shape[1] is not None:
+        raise WrongError(f"It takes stretches of {model.inputs[0].shape[1]} days alone: `None` stands for any length.")
     shape = np.shape(keras.ops.convert_to_numpy(theirs(model, x[:2])))
     if len(shape) == 3 and shape[1] < steps:
         raise WrongError(f"{steps} days go in, {shape[1]} come out: there is no forecast for some of the days.")
@@ -345,6 +406,9 @@ def causal(x, kernel, dilation_rate):
                 (Stack([(2, "causal", 1), (2, "causal", 2), (2, "causal", 4), (2, "same", 8)]), 24),
                 (Stack([(5, "same", 2), (3, "same", 1)]), 14),
                 (Centred(), 10),
+                (Biased(), 8),
+                (Falling(), 12),
+                (Yesterday(), 9),
             ],
             mistakes=[
                 (
@@ -352,7 +416,7 @@ def causal(x, kernel, dilation_rate):
                     "These are all outputs that read a day, its own and the later ones among them.",
                 ),
                 (
-                    reach(lambda outputs, day: int(max(0, outputs.max() - day))),
+                    reach(lambda outputs, day: int(max(0, outputs.max(initial=day) - day))),
                     "That is how far outputs look back: those after the changed day. A leak shows before it.",
                 ),
                 (
@@ -367,10 +431,25 @@ def causal(x, kernel, dilation_rate):
                     reach(days_ahead, lambda steps: [steps // 2]),
                     "One day in the middle is not enough: a layer may read farther ahead than that.",
                 ),
+                (
+                    reach(days_ahead, find=lambda layer, steps, day: moved(layer, steps, day, "zeros")),
+                    "From zeros, and upwards only, a ReLU may hide what a day moves. Begin with drawn numbers.",
+                ),
+                (
+                    reach(days_ahead, find=answering),
+                    "These outputs are not 0, which a bias alone can do. Which of them *move*? Compare with what the "
+                    "layer gave before the change.",
+                ),
+                (
+                    reach(lambda outputs, day: day - int(outputs[0] if outputs.size else 0)),
+                    "A day may move no output at all, such as the last day of a layer that hands on yesterday. Then "
+                    "the first output that moves is not number 0: there is none.",
+                ),
             ],
         ),
         hints=[
-            "Change one day, as the page does, and see which outputs move: `layer(before) != layer(after)`.",
+            "Draw a stretch, change one day, as the page does, and see which outputs move: `layer(before) != "
+            "layer(after)`.",
             "If an output moves that stands before the changed day, it read ahead, by the distance between the two.",
             "Do it for every day, and keep the largest distance; `np.flatnonzero(...)` gives the outputs that moved.",
         ],
@@ -379,11 +458,11 @@ import numpy as np
 
 
 def days_ahead(layer, steps):
-    before = np.zeros((1, steps, 1))
+    before = np.random.default_rng(0).normal(size=(1, steps, 1))
     ahead = 0
     for day in range(steps):
         after = before.copy()
-        after[0, day] = 1
+        after[0, day] += 1
         moved = np.flatnonzero((layer(after) != layer(before))[0, :, 0])
         ahead = max(ahead, day - min(moved, default=day))
     return int(ahead)

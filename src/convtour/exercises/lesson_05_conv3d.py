@@ -7,7 +7,7 @@ from typing import Any
 from convtour.digits.mnist import load_dataset
 from convtour.exercises.exercise import Exercise
 from convtour.exercises.judges import Choice, Value, Written, their_model, theirs
-from convtour.exercises.mistakes import WrongError, compare
+from convtour.exercises.mistakes import WrongError, compare, without_colours
 from convtour.layers.convolution import convolve
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ Array = npt.NDArray[Any]
 
 STEPS = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 NAMES = list(STEPS)
+SPEEDS, ASKED = (1, 2, 3), 97
 OPPOSITE = dict(zip(NAMES, ["down", "up", "right", "left"], strict=True))
 TRANSPOSED = dict(zip(NAMES, ["left", "right", "up", "down"], strict=True))
 
@@ -145,6 +146,10 @@ def look_at_mirror(answer: Any) -> None:
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise WrongError(f"Two things are asked for, films and labels; this is of type {type(result).__name__}.")
     seen, says = result
+    if np.shape(says) == films.shape:
+        raise WrongError("The clips come first, then the labels.")
+    if np.shape(seen)[:1] == (2 * len(films),):
+        raise WrongError("The mirrored clips alone are asked for, not the others with them.")
     for axes, message in (
         ((), "The films are as they were."),
         ((1,), "The films are played backwards: axis 1 is time."),
@@ -153,14 +158,26 @@ def look_at_mirror(answer: Any) -> None:
     ):
         if same(seen, np.flip(films, axes)):
             raise WrongError(message)
-    if not same(seen, films[:, :, :, ::-1]):
-        compare(seen, films[:, :, :, ::-1])
+    _hold("films", seen, films[:, :, :, ::-1])
     right = np.array([0, 1, 3, 2])[labels]
     if same(says, labels):
         raise WrongError("The films are right; their labels are as they were, and are not true of all of them now.")
     if same(says, np.array([1, 0, 3, 2])[labels]):
         raise WrongError("The films are right. Of the labels, more have changed than a mirror turns round.")
-    compare(says, right)
+    if any(same(says, np.where(labels < 2, labels, one)) for one in (2, 3)):
+        raise WrongError(
+            "The films are right. Left and right have become one label: the second line changed back what the first "
+            "had made."
+        )
+    _hold("labels", says, right)
+
+
+def _hold(what: str, answer: Any, expected: Array) -> None:
+    """Compare one of two things, and say which one is meant."""
+    try:
+        compare(answer, expected)
+    except WrongError as error:
+        raise WrongError(f"Of the {what}: {error}") from None
 
 
 # Exercise 7: no network at all.
@@ -184,7 +201,9 @@ def look_at_rule(answer: Any) -> None:
         if all(said == TRANSPOSED[way] for way, said in pairs):
             raise WrongError("Up is taken for left, and down for right: rows and columns are exchanged.")
         if len({said for _, said in pairs}) == 1:
-            raise WrongError("Every film gets the same answer. Do differences of both signs cancel in a sum?")
+            raise WrongError(
+                f"Every film gets the same answer, {pairs[0][1]!r}. (In a sum, differences of both signs may cancel.)"
+            )
         if where == "across the border":
             raise WrongError(
                 f"Right as long as a digit stays within the picture; {len(wrong)} of {len(pairs)} are wrong where it "
@@ -214,16 +233,16 @@ def _centre_of_ink(film: Array) -> str:
     return "right" if across > 0 else "left"
 
 
-# Exercise 8: a network for all lengths and two speeds.
+# Exercise 8: a network for all lengths and three speeds.
 
 
 def look_at_network(answer: Any) -> None:
-    """Look at a network, then train it on both speeds and ask about other films, short and long."""
+    """Look at a network, then train it on all speeds and ask about other films, short and long."""
     import keras
 
     keras.utils.set_random_seed(1)
     model = their_model(answer)
-    if model.input_shape != (None, None, 16, 16, 1):
+    if not (len(model.input_shape) == 5 and model.input_shape[1] is None and model.input_shape[4] == 1):
         raise WrongError(
             f"It takes inputs of shape {model.input_shape}, not films of any length: in `keras.Input`, "
             "`None` stands for a length that is open."
@@ -233,6 +252,13 @@ def look_at_network(answer: Any) -> None:
     if model.count_params() > 1000:
         raise WrongError(f"It has {model.count_params():,} parameters, more than a thousand.")
     films, _ = make_films(7900, 8)
+    try:
+        model.compute_output_shape(films.shape)
+    except ValueError as error:
+        raise WrongError(
+            "It cannot take films of 4 frames of 16x16. Are its kernels, one behind the other, too long for them? "
+            f"({without_colours(str(error))[:200]})"
+        ) from None
     shares = keras.ops.convert_to_numpy(model(films))
     if (shares < 0).any() or np.abs(shares.sum(axis=1) - 1).max() > 1e-3:
         raise WrongError("Its four outputs are no shares that sum to 1.")
@@ -242,18 +268,19 @@ def look_at_network(answer: Any) -> None:
             "Before any training it answers a film and the same film played backwards alike. Does any layer see two "
             "frames and their order?"
         )
-    slow, fast = make_films(0, 300), make_films(300, 300, speed=2)
-    labels = keras.utils.to_categorical(np.concatenate([slow[1], fast[1]]), 4)
+    shown = [make_films(300 * (speed - 1), 300, speed=speed) for speed in SPEEDS]
+    films, ways = (np.concatenate(parts) for parts in zip(*shown, strict=True))
     model.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy")
-    model.fit(np.concatenate([slow[0], fast[0]]), labels, epochs=10, batch_size=32, verbose=0)
-    for speed, frames in ((1, 4), (2, 4), (1, 16), (2, 16)):
-        films, ways = make_films(6000, 200, speed=speed, frames=frames)
-        share = 100 * np.mean(np.argmax(keras.ops.convert_to_numpy(model(films)), axis=1) == ways)
-        if share < 90:
-            raise WrongError(
-                f"Trained on both speeds, it is right about {share:.0f} % of films of {frames} frames at "
-                f"{speed} pixel{'s' * (speed > 1)} a frame; 90 % are asked for."
-            )
+    model.fit(films, keras.utils.to_categorical(ways, 4), epochs=10, batch_size=32, verbose=0)
+    for frames in (4, 16):
+        for speed in SPEEDS:
+            films, ways = make_films(6000, 200, speed=speed, frames=frames)
+            share = 100 * np.mean(np.argmax(keras.ops.convert_to_numpy(model(films)), axis=1) == ways)
+            if share < ASKED:
+                raise WrongError(
+                    f"Trained on all three speeds, it is right about {share:.0f} % of films of {frames} frames at "
+                    f"{speed} pixel{'s' * (speed > 1)} a frame; {ASKED} % are asked for."
+                )
 
 
 def _network(frames: int | None, filters: int, kernel_size: Any, *, classes: int = 4, last: str = "softmax") -> Any:
@@ -288,7 +315,7 @@ EXERCISES = [
                 ((6, 7, 14, 14, 3), "The colours are used up in the sum; what comes last are the filters."),
                 ((6, 7, 14, 14, 24), "A filter reads all three colours and gives one number, not three."),
                 ((6, 14, 14, 8), "Time is an axis of the output too: the box moves along it."),
-                ((6, 6, 14, 14, 8), "Take the three numbers of the kernel in order: frames, rows, columns."),
+                ((6, 6, 14, 15, 8), "Take the three numbers of the kernel in order: frames, rows, columns."),
                 ((6, 10, 16, 16, 8), "So it would be with `padding='same'`; without, the box stays within the film."),
             ],
         ),
@@ -474,11 +501,11 @@ def direction(film):
     ),
     Exercise(
         level="project",
-        question="*Both speeds, any length.* Double speed was hard for networks that had never seen it. Write "
-        "`network()`: it returns a Keras model, neither compiled nor trained, with at most 1,000 parameters, that "
-        "takes films of any number of frames, `(None, 16, 16, 1)`, and gives four shares. The check trains it for a "
-        "few seconds on 300 films at a pixel a frame and 300 at two; of others, with 4 frames and with 16, at either "
-        "speed, it must get 90 % right.",
+        question="*Three speeds, any length.* Double speed was hard for networks that had never seen it. Write "
+        "`network()`: it returns a Keras model with at most 1,000 parameters that takes films of any number of "
+        "frames, `(None, 16, 16, 1)`, and gives four shares. It need not be compiled: the check trains it for some "
+        "seconds on 300 films each at one, two and three pixels a frame. Of others, with 4 frames and with 16, at "
+        f"each speed, it must get {ASKED} % right. (The network with four kernels does not.)",
         judge=Written(
             look_at_network,
             mistakes=[
@@ -490,9 +517,10 @@ def direction(film):
             ],
         ),
         hints=[
-            "The network with four kernels is nearly that; look at `build`.",
             "`Flatten` fixes the length, `GlobalMaxPooling3D` does not.",
-            "Two speeds and four directions are eight movements.",
+            "A step of three pixels leads out of a window of 3x3. How large must it be? How many frames are enough to "
+            "see a movement?",
+            "Three speeds and four directions are twelve movements. Parameters: `(points of the box + 1) * filters`.",
         ],
         answer="""
 import keras
@@ -500,13 +528,14 @@ import keras
 def network():
     return keras.Sequential([
         keras.Input((None, 16, 16, 1)),
-        keras.layers.Conv3D(8, 3, activation="relu", kernel_initializer="he_uniform"),
+        keras.layers.Conv3D(8, (2, 5, 5), activation="relu", kernel_initializer="he_uniform"),
         keras.layers.GlobalMaxPooling3D(),
         keras.layers.Dense(4, activation="softmax"),
     ])
 """,
-        because="8 kernels with 28 parameters each and 36 in the dense layer are 260. Shown both speeds, it gets "
-        "nearly all films right at both, with 4 frames and with 16.",
+        because="The solution has 8 kernels of 2 frames and 5x5 pixels, 408 parameters, and 36 in its dense layer. "
+        "Shown all speeds, it gets nearly all films right at each, with 4 frames and with 16; four kernels of 3x3x3 "
+        "get about 90 % at three pixels a frame.",
         seconds=60,
     ),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convtour.exercises.exercise import Exercise
-from convtour.exercises.judges import Choice, Function, Value, Written, their_model
+from convtour.exercises.judges import Choice, Function, Value, Written, layers_of, their_model
 from convtour.exercises.mistakes import WrongError
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +109,16 @@ def on_trained_rows(x: Array, y: Array, folds: Folds, choose: Any, score: Any) -
     return [score(x[a][:, c], y[a], x[a][:, c], y[a]) for a, _ in folds for c in [choose(x[a], y[a])]]
 
 
+def without_choice(x: Array, y: Array, folds: Folds, choose: Any, score: Any) -> list[float]:
+    """Keep all columns."""
+    return [score(x[a], y[a], x[b], y[b]) for a, b in folds]
+
+
+def exchanged(x: Array, y: Array, folds: Folds, choose: Any, score: Any) -> list[float]:
+    """Do all of it with the parts exchanged."""
+    return chosen_on(lambda train, held_out: train)(x, y, [(b, a) for a, b in folds], choose, score)
+
+
 # A model within a budget
 
 
@@ -120,13 +130,15 @@ def variant(
     learning_rate: float = 0.01,
     compiled: bool = True,
     classes: int | None = None,
+    convolution: bool = True,
 ) -> ModelFunction:
     """Return a function that makes a small network, with one thing changed."""
 
     def model_fn(input_shape: tuple[int, ...], num_classes: int) -> Any:
         import keras
 
-        layers = [keras.Input(input_shape), keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.MaxPooling2D(4)]
+        layers = [keras.Input(input_shape), *([keras.layers.Conv2D(8, 3, activation="relu")] if convolution else [])]
+        layers += [keras.layers.MaxPooling2D(4)]
         layers += [keras.layers.Flatten()] if flatten else []
         model = keras.Sequential([*layers, keras.layers.Dense(classes or num_classes, activation=last)])
         if compiled:
@@ -162,6 +174,8 @@ def look_at_model(model_fn: Any) -> None:
     keras.utils.set_random_seed(1)
     model = their_model(model_fn, (28, 28, 1), 10)
     look_at_shapes(model)
+    if not any(isinstance(layer, keras.layers.Conv2D) for layer in layers_of(model)):
+        raise WrongError("There is no `Conv2D` among the layers, and what it finds is what this page is about.")
     other = their_model(model_fn, (28, 28, 1), 4)
     if other is model:
         raise WrongError(
@@ -243,6 +257,9 @@ EXERCISES = [
                 (1_843_300, "The pooling is forgotten: it halves rows and columns."),
                 (14_500, "The pooling leaves 32 maps, not one; a unit reads them all."),
                 (3_300, "Without `Flatten` a unit would read the 32 maps at one place only."),
+                (832, "Those are the parameters of the convolution. Asked for is the dense layer of 100."),
+                (462_742, "That is the whole network. Asked for is its dense layer of 100."),
+                (4_608, "That is what one unit reads. How many weights does that make, for all units?"),
             ],
         ),
         hints=[
@@ -332,6 +349,7 @@ EXERCISES = [
                     "The logarithm is missing: sure and wrong should cost far more than 1.",
                 ),
                 (lambda t, p: -np.mean((t * np.log2(p)).sum(axis=1)), "The logarithm is the natural one, `np.log`."),
+                (lambda t, p: -np.mean((t * np.log10(p)).sum(axis=1)), "This logarithm is to the base 10: `np.log`."),
                 (
                     lambda t, p: np.mean(t.argmax(axis=1) == p.argmax(axis=1)),
                     "This is the accuracy, which asks only for the first guess.",
@@ -364,7 +382,7 @@ EXERCISES = [
                     140,
                     "The root of $p\\,(1-p)$ was divided by the error. The number of pictures is under the root too.",
                 ),
-                (20_000, "Only one factor is there: the variance is $p$ times $1-p$."),
+                (20_000, "Only one factor is there, or it is rounded: the variance is $p$ times $1-p$."),
                 (78_400, "This is for *two* standard errors in a tenth of a point."),
             ],
             tolerance=1,
@@ -377,7 +395,7 @@ EXERCISES = [
         level="apply",
         question="Two runs read the same pictures. `right_a` and `right_b` are arrays of `True` and `False`: was the "
         "picture read rightly? Write `paired_error(right_a, right_b)`, the paired standard error of the difference of "
-        "their accuracies, in points.",
+        "their accuracies, in points. As on the page, take each disagreement for a fair toss.",
         judge=Function(
             paired_error,
             [runs(1, 8000), runs(2, 500), runs(3, 60)],
@@ -462,6 +480,15 @@ and returns the accuracy on the other two. Write `evaluate` without the leak."""
                 ),
                 (on_trained_rows, "The choice is clean, but the accuracy is that on the rows trained on."),
                 (
+                    without_choice,
+                    "The leak is gone, and the choice too. Choosing is part of the recipe: put it where it may be.",
+                ),
+                (exchanged, "The two parts have changed places: this trains on the held-out rows."),
+                (
+                    lambda x, y, folds, choose, score: chosen_on(lambda a, b: a)(x, y, folds[:1], choose, score),
+                    "There is one score only. Does `return` stand inside the loop?",
+                ),
+                (
                     lambda x, y, folds, choose, score: float(np.mean(by_pipeline(x, y, folds, choose, score))),
                     "This is the mean. Asked for is a list with a score for each fold.",
                 ),
@@ -485,9 +512,10 @@ and returns the accuracy on the other two. Write `evaluate` without the leak."""
     ),
     Exercise(
         level="project",
-        question="The baseline has 542,230 parameters. Write `model_fn(input_shape, num_classes)`, which returns a new "
-        "compiled model like `define_model` does, same loss and metric, but with at most 30,000. It is trained for two "
-        "epochs on 2,000 pictures, and must then read 75 % of 1,000 others rightly. (Takes some seconds.)",
+        question="The baseline has 542,230 parameters. Write `model_fn(input_shape, num_classes)`, which returns a "
+        "new compiled model like `define_model` does, with a convolution, the same loss and metric, but at most "
+        "30,000. It is trained for two epochs on 2,000 pictures, and must then read 75 % of 1,000 others rightly. "
+        "(Takes some seconds.)",
         judge=Written(
             look_at_model,
             [
@@ -499,6 +527,7 @@ and returns the accuracy on the other two. Write `evaluate` without the leak."""
                 (variant(compiled=False), "It is not compiled"),
                 (variant(classes=10), "`num_classes` is not used"),
                 (made_once(), "returns the same model"),
+                (variant(convolution=False), "There is no `Conv2D` among the layers"),
                 (variant(learning_rate=1e-5), "It learns too little"),
             ],
         ),
@@ -521,9 +550,9 @@ def model_fn(input_shape, num_classes):
     descent = keras.optimizers.SGD(learning_rate=0.01, momentum=0.9)
     model.compile(descent, "categorical_crossentropy", metrics=["accuracy"])
     return model""",
-        because="A second pooling leaves 5 · 5 · 16 = 400 numbers to read where the baseline has 5,408; that is where "
-        "its parameters were. Whether the small network is as good after ten epochs, `cross_validate(..., "
-        "model_fn=model_fn)` tells, on the same folds.",
+        because="In the solution a second pooling leaves 5 · 5 · 16 = 400 numbers to read where the baseline has "
+        "5,408; that is where its parameters were. Whether the small network is as good after ten epochs, "
+        "`cross_validate(..., model_fn=model_fn)` tells, on the same folds.",
         seconds=60,
     ),
 ]

@@ -78,11 +78,18 @@ def of_all(labels: Array, said: Array, bins: int) -> float:
     return float(abs(said.max(axis=1).mean() - (said.argmax(axis=1) == labels).mean()))
 
 
-def two_dots() -> Array:
-    """Draw two dots of ink on a picture of 8x8."""
+def dots(*places: tuple[int, int]) -> Array:
+    """Draw dots of ink on a picture of 8x8."""
     picture = np.zeros((8, 8, 1), "float32")
-    picture[2, 2] = picture[5, 6] = 1
+    for place in places:
+        picture[place] = 1
     return picture
+
+
+def of_the_open_bin(labels: Array, said: Array, bins: int) -> float:
+    """Leave out answers of confidence 1, as bins without their upper end do."""
+    sure = said.max(axis=1) == 1
+    return calibration_error(labels[~sure], said[~sure], bins) * float((~sure).mean())
 
 
 def network(side: int, layer: str, weight: float) -> Any:
@@ -107,19 +114,23 @@ def look_at_blind(answer: Any) -> None:
     if model.input_shape != (None, 8, 8, 1) or model.output_shape != (None, 2):
         shapes = f"{model.input_shape} and gives {model.output_shape}"
         raise WrongError(f"The model takes {shapes}; pictures of (8, 8, 1) should go in, two numbers come out.")
-    dots = two_dots()
-    inked, empty = model.predict_on_batch(np.stack([dots, 0 * dots]))
-    if not abs(inked[0] - empty[0]) >= 0.1:
-        raise WrongError("It says nearly the same of the two dots as of an empty picture: ink decides nothing.")
-    drops = occlusion_map(model, dots, size=1, label=0)
-    if abs(drops).max() <= 1e-3:
-        return
-    if np.isclose(drops[2, 2], drops[5, 6], atol=1e-4):
-        raise WrongError(
-            "Covering one dot changes its answer, and either dot changes it alike, as if they were added up. "
-            "With one dot left, the answer should be what it was."
-        )
-    raise WrongError("Covering one dot changes its answer, and the other dot by another amount: each place counts.")
+    for one, other in [((2, 2), (5, 6)), ((0, 0), (7, 7)), ((1, 6), (4, 3))]:
+        picture = dots(one, other)
+        inked, empty = model.predict_on_batch(np.stack([picture, 0 * picture]))
+        if abs(inked.sum() - 1) > 1e-3:
+            raise WrongError("Its two outputs do not add up to 1: `softmax` is asked for.")
+        where = f"With dots at {one} and {other}: "
+        if not abs(inked[0] - empty[0]) >= 0.1:
+            raise WrongError(f"{where}it says nearly the same as of an empty picture, so their ink decides nothing.")
+        drops = occlusion_map(model, picture, size=1, label=0)
+        if abs(drops).max() <= 1e-3:
+            continue
+        if np.isclose(drops[one], drops[other], atol=1e-4):
+            raise WrongError(
+                f"{where}covering one changes its answer, and either changes it alike, as if they were added up. With "
+                "one dot left, the answer should be what it was."
+            )
+        raise WrongError(f"{where}covering one changes its answer, the other by another amount: each place counts.")
 
 
 def shifted(pictures: Array) -> tuple[Array, Array]:
@@ -188,18 +199,21 @@ def look_at_leak(answer: Any) -> None:
     random, together = map(float, given)
     if max(random, together) > 1.5:
         raise WrongError("Shares from 0 to 1 are asked for, not percent.")
+    if np.allclose([1 - random, 1 - together], right, atol=0.02):
+        raise WrongError("These are the shares of mistakes.")
     if max(random, together) < 0.5:
         raise WrongError("Little better than guessing: does every copy have its own digit's label beside it?")
     if together > random + 0.05:
         raise WrongError("It is the other way round: the accuracy with random folds comes first.")
     if random < 0.9:
         raise WrongError(
-            "Random folds find few copies here: are there five of each digit in what is cut into folds, and is it "
-            "shuffled?"
+            "Random folds find few copies here: are there five of each digit in what is cut into folds, is it "
+            "shuffled, and is it the *one* nearest that answers?"
         )
     if together > random - 0.05:
         raise WrongError("In the second number, too, copies of a digit are on both sides: what do the groups say?")
-    compare(given, right, tolerance=0.005)
+    compare((random, together), right, tolerance=0.017)  # which copies random folds hold out depends on their order
+    compare((right[0], together), right, tolerance=0.005)
 
 
 EXERCISES = [
@@ -250,6 +264,7 @@ EXERCISES = [
                 (15 / np.sqrt(9.9), "A calibrated network errs as well: take off what it would expect."),
                 (5 / 9.9, "Divided by the variance. The standard error is its square root."),
                 (5 / np.sqrt(0.0099), "Divided by the standard deviation of a single answer; there are a thousand."),
+                (np.sqrt(9.9), "That is the standard error itself. How many of them are the five mistakes too many?"),
                 (
                     5 / np.sqrt(1000 * 0.985 * 0.015),
                     "Take the probability that it claims, not the share that was right.",
@@ -271,7 +286,7 @@ EXERCISES = [
         "two reads rightly.",
         judge=Function(
             only_one_right,
-            [answered(1, 50), answered(2, 200), answered(3, 1000)],
+            [answered(5, 10), answered(2, 200), answered(3, 1000)],
             mistakes=[
                 (
                     lambda first, second, labels: int((first != second).sum()),
@@ -288,6 +303,14 @@ EXERCISES = [
                 (
                     lambda first, second, labels: abs(int((first == labels).sum() - (second == labels).sum())),
                     "That is how far the two are apart in all: what one gains and the other loses cancels.",
+                ),
+                (
+                    lambda first, second, labels: int(((first == labels) | (second == labels)).sum()),
+                    "Pictures that both read rightly are counted too. (Between True and False, `+` means *or*.)",
+                ),
+                (
+                    lambda first, second, labels: int(((first == labels) & (second != labels)).sum()),
+                    "Only those are counted that the first network alone reads rightly.",
                 ),
                 (
                     lambda first, second, labels: float(((first == labels) != (second == labels)).mean()),
@@ -307,10 +330,16 @@ EXERCISES = [
         "for bins of equal width. `labels` are n whole numbers, `probabilities` n rows that add up to 1.",
         judge=Function(
             calibration_error,
-            [(*probabilities(1, 300, 2.0), 5), (*probabilities(2, 400, 0.5), 10), (*probabilities(3, 50, 2.0), 20)],
+            [
+                (*probabilities(1, 300, 2.0), 5),
+                (*probabilities(2, 400, 0.5), 10),
+                (*probabilities(3, 50, 2.0), 20),
+                (np.array([1, 1, 0, 1]), np.array([[1, 0], [1, 0], [1, 0], [0.35, 0.65]]), 5),
+            ],
             mistakes=[
                 (unweighted, "All bins count alike here. Give each the weight of its answers."),
                 (of_all, "There are no bins in it: too sure in one place and too modest in another cancel."),
+                (of_the_open_bin, "Answers of confidence 1 are in no bin here: the last one holds its upper end, too."),
                 (of_the_middles, "Compare with the mean confidence of a bin's answers, not with the bin's middle."),
                 (
                     of_the_true_class,
@@ -320,7 +349,8 @@ EXERCISES = [
             tolerance=1e-6,
         ),
         hints=[
-            "You need each answer's confidence, whether it is right, and its bin: `(confidence * bins).astype(int)`.",
+            "You need each answer's confidence, whether it is right, and its bin: `(confidence * bins).astype(int)`, "
+            "but 1 belongs into the last.",
             "A bin may have no answers; it adds nothing.",
             "Weight times distance of a bin: the absolute sum of `right - confidence` over its answers, divided by n.",
         ],
@@ -365,15 +395,15 @@ def calibration_error(labels, probabilities, bins):
     ),
     Exercise(
         question="Can a picture's ink decide, and its occlusion map be 0 everywhere? Write `blind()`, which returns a "
-        "`keras.Model` from (8, 8, 1) to two outputs, by softmax. For a picture with two dots of ink the first output "
-        "must differ from that for an empty picture by 0.1 or more, and `occlusion_map(..., size=1)` must be 0 at "
-        "every pixel.",
+        "`keras.Model` from (8, 8, 1) to two outputs, by softmax. For *every* picture with two dots, pixels of 1 on "
+        "0, the first output must differ from that for an empty picture by 0.1 or more, and `occlusion_map(..., "
+        "size=1)` must be 0 at every pixel.",
         judge=Written(
             look_at_blind,
             mistakes=[
-                (lambda: network(8, "Flatten", 2.0), "the other dot by another amount"),
+                (lambda: network(8, "Flatten", 2.0), "the other by another amount"),
                 (lambda: network(8, "GlobalAveragePooling2D", 60.0), "as if they were added up"),
-                (lambda: network(8, "GlobalMaxPooling2D", 0.01), "ink decides nothing"),
+                (lambda: network(8, "GlobalMaxPooling2D", 0.01), "their ink decides nothing"),
                 (lambda: network(28, "GlobalMaxPooling2D", 3.0), "(None, 28, 28, 1)"),
                 (lambda: "GlobalMaxPooling2D", "gave something of type str"),
             ],
@@ -395,8 +425,8 @@ def blind():
     model.layers[-1].set_weights([np.array([[3.0, 0.0]]), np.zeros(2)])
     return model
 """,
-        because="The largest value stays 1 as long as one dot is there. Both dots together decide, 0.95 with them and "
-        "0.50 without, and the map shows neither.",
+        because="In the solution the largest value stays 1 as long as one dot is there. Both dots together decide, "
+        "0.95 with them and 0.50 without, and the map shows neither.",
         seconds=60,
     ),
     Exercise(

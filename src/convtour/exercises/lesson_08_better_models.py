@@ -31,6 +31,8 @@ def look_at_dropout(function: Any) -> None:
     dropped = ratio == 0
     if not dropped.any():
         raise WrongError("Nothing was set to 0.")
+    if not np.array_equal(first, theirs(function, x, rate, np.random.default_rng(1))):
+        raise WrongError("The same seed gives other numbers: draw from the generator handed in, and from no other.")
     if np.array_equal(first, second):
         raise WrongError("Two generators with different seeds give the same numbers: draw from the one handed in.")
     if (dropped == dropped[0]).all():
@@ -67,6 +69,11 @@ def dropping(
     return dropout
 
 
+def elsewhere(x: Array, rate: float, rng: np.random.Generator) -> Array:
+    """Drop as asked, by numbers from another generator."""
+    return dropping()(x, rate, np.random.default_rng())
+
+
 # Paired tests
 
 BASELINE, CANDIDATE = [0.962, 0.955, 0.968, 0.949, 0.960], [0.964, 0.964, 0.971, 0.960, 0.965]
@@ -88,15 +95,18 @@ def p_with(
     bell: bool = False,
     signed: bool = False,
     paired: bool = True,
+    k: int | None = None,
+    five: bool = False,
 ) -> Callable[[Scores, Scores, float], float]:
     """Return a test with one thing changed."""
 
     def p(baseline: Scores, candidate: Scores, test_to_train: float) -> float:
         differences = np.subtract(candidate, baseline)
         apart = float(differences.var(ddof=ddof) if paired else np.var(baseline, ddof=1) + np.var(candidate, ddof=1))
-        t = differences.mean() / np.sqrt(apart * (1 / len(differences) + ratio(test_to_train)))
+        t = differences.mean() / np.sqrt(apart * (1 / (k or len(differences)) + ratio(test_to_train)))
         t = t if signed else abs(t)
-        return float(sides * (stats.norm.sf(t) if bell else stats.t.sf(t, len(differences) - less)))
+        degrees = 4 if five else len(differences) - less
+        return float(sides * (stats.norm.sf(t) if bell else stats.t.sf(t, degrees)))
 
     return p
 
@@ -164,8 +174,22 @@ def look_at_model(function: Any) -> None:
         raise WrongError("Nothing is dropped.")
     if max(dropped) > dense[-1]:
         raise WrongError("The dropout comes last: in training, it would set probabilities to 0.")
-    if not any(dense[-2] < i < dense[-1] for i in dropped):
+    between = [i for i in dropped if dense[-2] < i < dense[-1]]
+    if not between:
         raise WrongError("The dropout does not stand between the two last dense layers.")
+    if not any(layers[i].rate for i in between):
+        raise WrongError("The dropout has a rate of 0: nothing is dropped.")
+    check_training(function)
+
+
+def check_training(function: Any) -> None:
+    """Ask what `cross_validate` asks before it trains."""
+    from convtour.evaluation.checks import check_model
+
+    try:
+        check_model(function, 1, np.zeros((8, 28, 28, 1), "float32"), np.eye(10, dtype="float32")[:8])
+    except (TypeError, ValueError) as error:
+        raise WrongError(f"`cross_validate` would refuse it: {error}") from None
 
 
 def look_at_moves(layers: list[Any]) -> None:
@@ -175,7 +199,7 @@ def look_at_moves(layers: list[Any]) -> None:
     names = [type(layer).__name__ for layer in layers]
     if "RandomFlip" in names:
         raise WrongError("A mirrored picture is another shape, not a digit that somebody wrote: do not flip.")
-    moves = [i for i, name in enumerate(names) if name in ("RandomTranslation", "RandomRotation")]
+    moves = [i for i, name in enumerate(names) if name in ("RandomTranslation", "RandomRotation", "RandomCrop")]
     first = next((i for i, layer in enumerate(layers) if isinstance(layer, keras.layers.Conv2D)), None)
     if first is None:
         raise WrongError("There is no Conv2D among the layers.")
@@ -188,6 +212,8 @@ def look_at_moves(layers: list[Any]) -> None:
         raise WrongError("Pictures are turned too far: a 6 that stands on its head is a 9.")
     shifts = [layers[i].get_config() for i in moves if names[i] == "RandomTranslation"]
     factors = [np.max(np.abs(shift[name])) for shift in shifts for name in ("height_factor", "width_factor")]
+    if "RandomCrop" not in names and not np.any([*map(np.max, map(np.abs, turns)), *factors]):
+        raise WrongError("Pictures are moved and turned by 0.")
     if max(factors, default=0) > 0.25:
         raise WrongError("Pictures are moved too far: a part of the digit leaves the sheet.")
 
@@ -217,6 +243,7 @@ def own(
     drop: tuple[float, ...] = (0.5,),
     last: str = "softmax",
     compiled: bool = True,
+    loss: str = "categorical_crossentropy",
 ) -> Callable[[tuple[int, ...], int], Any]:
     """Return a function that makes a model, with one thing changed."""
 
@@ -231,7 +258,7 @@ def own(
         stack += [layers.Dropout(rate) for rate in drop]
         model = keras.Sequential([*stack, layers.Dense(num_classes, activation=last)])
         if compiled:
-            model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+            model.compile("sgd", loss, metrics=["accuracy"])
         return model
 
     return make
@@ -241,7 +268,8 @@ EXERCISES = [
     Exercise(
         level="recall",
         question="A `BatchNormalization` layer is trained with batches whose mean is always 3. Its own mean begins at "
-        "0 and moves a hundredth of the way with every batch. After how many batches has it reached 1.5?",
+        "0 and moves a hundredth of the way with every batch. After how many batches, a whole number, has it reached "
+        "1.5?",
         judge=Value(
             69,
             mistakes=[
@@ -277,6 +305,7 @@ answer = math.ceil(math.log(0.5) / math.log(0.99))
                 (dropping(shape=lambda x: x.shape[1:]), "The same places are 0 in every picture"),
                 (dropping(shape=lambda x: (len(x), 1)), "A picture loses all of its numbers or none"),
                 (dropping(seed=0), "draw from the one handed in"),
+                (elsewhere, "The same seed gives other numbers"),
                 (lambda x, rate, rng: x, "Nothing was set to 0"),
             ],
         ),
@@ -312,6 +341,9 @@ def dropped(x, rate, rng):
                 (p_with(ddof=0), "The variance divides by k. A few numbers show their spread too small so."),
                 (p_with(sides=1), "One tail only: a candidate that is worse by as much would be as surprising."),
                 (p_with(less=0), "The degrees of freedom are one too many."),
+                (p_with(five=True), "Four degrees of freedom are for five folds; take one less than there are folds."),
+                (p_with(k=5), "`1 / 5` is for five folds; it is one over their number."),
+                (p_with(five=True, k=5), "The 5 and the 4 of the page are for five folds; here there may be others."),
                 (p_with(bell=True), "These are the tails of a bell curve, too thin for so few differences."),
                 (
                     p_with(signed=True),
@@ -376,8 +408,8 @@ def p_value(baseline, candidate, test_to_train):
         "and it does not reach half a point below.",
     ),
     Exercise(
-        question="Write `holm(p_values)`, which returns Holm's corrected p values as an array: *in the order in which "
-        "the p values were given*, and none above 1.",
+        question="Write `holm(p_values)`, which returns Holm's corrected p values of a list as an array: *in the order "
+        "in which the p values were given*, and none above 1.",
         judge=Function(
             adjusted,
             [
@@ -392,6 +424,14 @@ def p_value(baseline, candidate, test_to_train):
                 (stepped(running=False), "A larger p ends up below a smaller one: none may fall below the one before."),
                 (stepped(cap=False), "Some exceed 1, which no probability does."),
                 (stepped(back=False), "They come in sorted order; each belongs where its p value stood."),
+                (
+                    lambda p: np.minimum(1, np.maximum.accumulate(np.arange(len(p), 0, -1) * p)),
+                    "They are taken in the order given. Sort them first: the page's came sorted.",
+                ),
+                (
+                    lambda p: stepped(back=False)(p)[np.argsort(p)],
+                    "Put back the wrong way: `result[order] = corrected`, not `corrected[order]`.",
+                ),
             ],
         ),
         hints=[
@@ -416,11 +456,15 @@ def holm(p_values):
     Exercise(
         question="Ten networks are each right on 96 % of all pictures that could ever be shown to them. Each is "
         "asked about a test set of its own, 1,000 pictures drawn anew, and the best accuracy is reported. By how "
-        "many percentage points is the reported number too high, on average? Simulate it; to within 0.05 is enough.",
+        "many percentage points is the reported number too high, on average? Simulate it; to within 0.03 is enough.",
         judge=Value(
             round(best_of(10, 1000, 0.96), 2),
-            tolerance=0.05,
+            tolerance=0.03,
             mistakes=[
+                (
+                    0.96 + best_of(10, 1000, 0.96) / 100,
+                    "That is the accuracy reported, as a share. Asked for is how much of it is luck, in points.",
+                ),
                 (
                     0.0,
                     "Next to nothing? Each network by itself is measured rightly on average; the best of ten is "
@@ -449,10 +493,10 @@ answer = 100 * (right.max(axis=1).mean() / 1000 - 0.96)
     Exercise(
         level="project",
         question="Write `my_model(input_shape, num_classes)`: a compiled Keras model of your own with at most 50,000 "
-        "parameters for pictures of 28x28 and ten classes. It moves or turns pictures in training, as far as digits "
-        "allow; each `Conv2D` has no bias and no activation and is followed at once by `BatchNormalization`; a "
-        "`Dropout` stands between a hidden `Dense` and the last. Then compare it with the baseline on your own, and "
-        "count your comparisons.",
+        "parameters for pictures of 28x28 and ten classes, whose outputs are probabilities. It moves or turns "
+        "pictures in training, as far as digits allow; each `Conv2D` has no bias and no activation and is followed at "
+        "once by `BatchNormalization`; a `Dropout` stands between a hidden `Dense` and the last. Then compare it with "
+        "the baseline on your own, and count your comparisons.",
         judge=Written(
             look_at_model,
             mistakes=[
@@ -466,6 +510,9 @@ answer = 100 * (right.max(axis=1).mean() / 1000 - 0.96)
                 (own(hidden=100), "more than it may"),
                 (own(last="sigmoid"), "do not sum to 1"),
                 (own(compiled=False), "not compiled"),
+                (own(moves=[("RandomRotation", 0.0)]), "by 0"),
+                (own(drop=(0.0,)), "a rate of 0"),
+                (own(loss="sparse_categorical_crossentropy"), "`cross_validate` would refuse it"),
                 (lambda input_shape, num_classes: own()((28, 28, 1), 10), "use both arguments"),
             ],
         ),

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral, Real
+import re
 import sys
 from typing import Any
 
@@ -87,7 +88,8 @@ def _compare_numbers(answer: object, expected: Real, tolerance: float) -> None:
     near = _slack(right, min(tolerance, abs(right) / 1000))
     if right and not isinstance(expected, Integral) and min(abs(value / 100 - right), abs(value * 100 - right)) <= near:
         raise WrongError(f"It is a hundred times too {size}: a share, or percent?")
-    raise WrongError(f"{value:.6g} is too {size}.")
+    told = f"{int(value):,}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
+    raise WrongError(f"{told} is too {size}.")
 
 
 def _compare_tuples(answer: object, expected: tuple[Any, ...], tolerance: float) -> None:
@@ -198,6 +200,11 @@ def _numbers(answer: object, asked: str) -> Array:
         held = {"U": "text", "S": "text", "c": "complex numbers"}.get(array.dtype.kind, f"{array.dtype}")
         raise WrongError(f"Asked for is {asked}; this, of type {type(answer).__name__}, holds {held}.")
     return array
+
+
+def without_colours(text: str) -> str:
+    """Take the codes away with which Keras colours what it says in a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _slack(right: float, tolerance: float) -> float:
