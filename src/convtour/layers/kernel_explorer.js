@@ -98,6 +98,7 @@ function start(host) {
     const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
     paint(part(".ours"), worked.output);
     paint(part(".keras"), map ?? []);
+    part(".keras svg").style.visibility = map ? "visible" : "hidden"; // an empty map would be one of zeros
     part(".ours small").textContent =
       `from ${said(least)}${least < 0 ? " (blue)" : ""} to ${said(most)}${most > 0 ? " (orange)" : ""}`;
     part(".keras small").textContent = map
