@@ -12,7 +12,7 @@ UV := uv==0.13.9
 PIP := python -m pip install --quiet --disable-pip-version-check
 # $(call install,ENVIRONMENT,LOCK): by uv, in a sixth of the time, or by pip, which knows more settings of a machine.
 install = { $(1)/bin/$(PIP) --require-hashes --only-binary :all: --requirement tools/install.lock && \
-	$(1)/bin/uv pip install --quiet --system-certs --python $(1)/bin/python --require-hashes --requirement $(2); } || \
+	$(1)/bin/uv pip install --quiet --system-certs --compile-bytecode --python $(1)/bin/python --require-hashes --requirement $(2); } || \
 	$(1)/bin/$(PIP) --require-hashes --requirement $(2)
 PACKAGE := -n 2 --dist worksteal -m 'not slow'
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 600 notebooks
@@ -63,7 +63,7 @@ test-lowest: build/lowest/.ready
 build/lowest/.ready: pyproject.toml
 	python3.11 -m venv --clear build/lowest
 	build/lowest/bin/$(PIP) --require-hashes --requirement tools/install.lock
-	build/lowest/bin/uv pip install --quiet --system-certs --python build/lowest/bin/python --resolution lowest-direct \
+	build/lowest/bin/uv pip install --quiet --system-certs --compile-bytecode --python build/lowest/bin/python --resolution lowest-direct \
 		--editable '.[tour,dev]'
 	@touch $@
 
