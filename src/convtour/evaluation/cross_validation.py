@@ -319,7 +319,7 @@ def _clock(hidden: bool | None) -> Iterator["tqdm[Any]"]:
         thread.start()
         try:
             yield bar
-            bar.update()  # to its end, or Jupyter would leave it there as one that failed
+            bar.update(1)  # to its end, or Jupyter would leave it there as one that failed
         finally:
             over.set()
             thread.join()
