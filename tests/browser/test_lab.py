@@ -232,6 +232,9 @@ def assert_saved_as_stored(lab: Lab, name: str) -> None:
         if cell.cell_type == "code":
             cell.outputs = known.outputs
     assert stored_form(now) == stored_text
+    log = (lab.root.parent / "log").read_text(encoding="utf-8")
+    since_saved = log.split(f"Saving file at /notebooks/{name}.ipynb")[-1]
+    assert f"{name}.ipynb is not trusted" not in since_saved
 
 
 def assert_calm(page: Any) -> None:

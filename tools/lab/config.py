@@ -15,6 +15,7 @@ from ipykernel.ipkernel import IPythonKernel
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 import nbformat
 from nbformat.sign import NotebookNotary
+import zmq
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -47,9 +48,12 @@ def keep_form(model: dict[str, Any], path: str, **kwargs: Any) -> None:
         known_cells = {cell.id: dict(cell.metadata) for cell in cells}
         for cell in model["content"]["cells"]:
             kept = {key: value for key, value in cell["metadata"].items() if key in KEPT}
+            is_trusted = cell["metadata"].get("trusted")
             cell["metadata"] = known_cells.get(cell.get("id"), kept)
             if cell["cell_type"] == "code":
                 cell["outputs"] = lasting(cell["outputs"])
+                if is_trusted:  # what Jupyter takes out again as it signs
+                    cell["metadata"]["trusted"] = True
 
 
 for notebook in (ROOT / "notebooks").glob("*.ipynb"):
@@ -63,4 +67,6 @@ c.LabApp.app_settings_dir = str(Path(__file__).parent)
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.ServerApp.contents_manager_class = Contents
+if zmq.has("curve"):  # or each kernel warns, in the terminal, that others may listen
+    c.KernelManager.transport_encryption = "auto"
 c.ContentsManager.pre_save_hook = keep_form
