@@ -9,6 +9,7 @@ import json
 import os
 from pathlib import Path
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -188,8 +189,8 @@ def test_a_clock_for_the_start_then_a_bar_that_counts_the_epochs_of_all_folds(
     frames = shown.getvalue().replace("\n", "\r").split("\r")
     counts = [int(frame.split("/9 epochs")[0].split()[-1]) for frame in frames if "/9 epochs" in frame]
     assert sorted(set(counts)) == [6, 7, 8, 9]  # from the first epoch on
-    assert frames[1].startswith("starting workers: 00:0")
-    assert any(frame.startswith("training: 00:0") for frame in frames)
+    assert re.match(r"starting workers: \d s", frames[1])
+    assert any(re.match(r"training: \d+ s", frame) for frame in frames)
     assert frames[-2].startswith("training: 100%")
     assert counts == sorted(counts)
     assert [line for line in shown.getvalue().splitlines() if line.startswith(">")] == []

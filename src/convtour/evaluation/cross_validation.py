@@ -274,11 +274,12 @@ def _follow(
         next(left)
         clock.set_description_str("training")
         begun = next(left, ())  # the first epochs take longer, and would make the time left too long
+    under_way = "{l_bar}{bar}| {n_fmt}/{total_fmt} epochs, {remaining} left{postfix}"
     with tqdm(
         desc="training",
         total=len(progress) * epochs,
         initial=sum(fold.epochs for fold in progress),
-        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} epochs, {remaining} left{postfix}",
+        bar_format=under_way,
         smoothing=0,
         dynamic_ncols=True,
         leave=labelled,
@@ -299,12 +300,13 @@ def _follow(
                     told.append(f"fold {len(told) + 1}: {percent:.3f}" if labelled else f"> {percent:.3f}")
                     with bar.external_write_mode():
                         print(told[-1], flush=True)
+        bar.bar_format = under_way.replace(", {remaining} left", "")
 
 
 @contextmanager
 def _clock(hidden: bool | None) -> Iterator["tqdm[Any]"]:
     """Show for how many seconds the workers have been starting."""
-    form = "{desc}: {elapsed}{bar}"
+    form = "{desc}: {elapsed_s:.0f} s{bar}"
     with tqdm(
         desc="starting workers", total=1, bar_format=form, dynamic_ncols=True, leave=False, disable=hidden
     ) as bar:
