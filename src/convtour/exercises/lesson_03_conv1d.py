@@ -72,81 +72,48 @@ class Stack:
         )
 
 
-class Biased:
-    """Adds up today and two days before, and a bias."""
+@dataclass(frozen=True)
+class Told:
+    """A layer as a function of a stretch, with what it is called and how far it looks ahead in so many steps."""
+
+    name: str
+    function: Callable[[Array], Array]
+    reads_ahead: Callable[[int], int]
 
     def __call__(self, x: Array) -> Array:
         """Of a stretch of shape (1, steps, 1)."""
-        return convolve(x, np.ones((3, 1, 1)), padding="causal") + 1
+        return np.asarray(self.function(x))
 
     def ahead(self, steps: int) -> int:
-        """Never."""
-        return 0
+        """The number that is asked for."""
+        return self.reads_ahead(steps)
 
     def __repr__(self) -> str:
-        return "kernel 3, causal, with a bias of 1"
+        return self.name
 
 
-class Falling:
-    """Reads yesterday, today and tomorrow, and answers only where their sum is below 0."""
-
-    def __call__(self, x: Array) -> Array:
-        """Of a stretch of shape (1, steps, 1)."""
-        return np.asarray(np.maximum(convolve(x, -np.ones((3, 1, 1)), padding="same"), 0))
-
-    def ahead(self, steps: int) -> int:
-        """Tomorrow."""
-        return 1
-
-    def __repr__(self) -> str:
-        return "kernel 3 of weights -1, same, then ReLU"
-
-
-class Yesterday:
-    """Hands on what was there the day before."""
-
-    def __call__(self, x: Array) -> Array:
-        """Of a stretch of shape (1, steps, 1)."""
-        return np.pad(x, [(0, 0), (1, 0), (0, 0)])[:, :-1]
-
-    def ahead(self, steps: int) -> int:
-        """Never; and the last day moves no output at all."""
-        return 0
-
-    def __repr__(self) -> str:
-        return "the value of the day before"
-
-
-class Centred:
-    """Takes the mean of the whole stretch away."""
-
-    def __call__(self, x: Array) -> Array:
-        """Of a stretch of shape (1, steps, 1)."""
-        return np.asarray(x - x.mean(axis=1, keepdims=True))
-
-    def ahead(self, steps: int) -> int:
-        """The first output depends on the last step."""
-        return steps - 1
-
-    def __repr__(self) -> str:
-        return "x - x.mean(axis=1, keepdims=True)"
-
-
-class Weekly:
-    """Gives every day the sum of its week."""
-
-    def __call__(self, x: Array) -> Array:
-        """Of a stretch of shape (1, steps, 1)."""
-        sums = np.add.reduceat(x, range(0, x.shape[1], 7), axis=1)
-        return np.repeat(sums, 7, axis=1)[:, : x.shape[1]]
-
-    def ahead(self, steps: int) -> int:
-        """The first day of a week depends on its last."""
-        return min(7, steps) - 1
-
-    def __repr__(self) -> str:
-        return "the sum of each week"
-
+ONES = np.ones((3, 1, 1))
+WEEKLY = Told(
+    "the sum of each week",
+    lambda x: np.repeat(np.add.reduceat(x, range(0, x.shape[1], 7), axis=1), 7, axis=1)[:, : x.shape[1]],
+    lambda steps: min(7, steps) - 1,  # the first day of a week depends on its last
+)
+CENTRED = Told(
+    "x - x.mean(axis=1, keepdims=True)",
+    lambda x: x - x.mean(axis=1, keepdims=True),
+    lambda steps: steps - 1,  # the first output depends on the last step
+)
+BIASED = Told("kernel 3, causal, with a bias of 1", lambda x: convolve(x, ONES, padding="causal") + 1, lambda steps: 0)
+FALLING = Told(
+    "kernel 3 of weights -1, same, then ReLU",
+    lambda x: np.maximum(convolve(x, -ONES, padding="same"), 0),
+    lambda steps: 1,
+)
+YESTERDAY = Told(
+    "the value of the day before",
+    lambda x: np.pad(x, [(0, 0), (1, 0), (0, 0)])[:, :-1],
+    lambda steps: 0,  # and the last day moves no output at all
+)
 
 Layer = Callable[[Array], Array]
 
@@ -402,13 +369,13 @@ def causal(x, kernel, dilation_rate):
                 (Stack([(3, "same", 1)]), 8),
                 (Stack([(3, "causal", 2)]), 9),
                 (Stack([(3, "same", 3)]), 12),
-                (Weekly(), 10),
+                (WEEKLY, 10),
                 (Stack([(2, "causal", 1), (2, "causal", 2), (2, "causal", 4), (2, "same", 8)]), 24),
                 (Stack([(5, "same", 2), (3, "same", 1)]), 14),
-                (Centred(), 10),
-                (Biased(), 8),
-                (Falling(), 12),
-                (Yesterday(), 9),
+                (CENTRED, 10),
+                (BIASED, 8),
+                (FALLING, 12),
+                (YESTERDAY, 9),
             ],
             mistakes=[
                 (
