@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from convtour import plot_folds, plot_rounds, summarize_diagnostics, summarize_performance
+from convtour.picture import GREY
 from hypothesis import given
 from hypothesis import strategies as st
 import keras
+from matplotlib.colors import to_hex
 import numpy as np
 import pytest
 from sklearn.model_selection import KFold
@@ -58,6 +60,9 @@ def test_one_legend_serves_both_panels() -> None:
     (legend,) = picture.legends
     names = ["validation mean", "training mean", "single folds", "one std to either side"]
     assert [text.get_text() for text in legend.get_texts()] == names
+    shown: list[Any] = legend.legend_handles
+    folds, band = shown[2:]  # of both curves: grey, as neither of these is
+    assert to_hex(folds.get_color()) == to_hex(band.get_facecolor()) == GREY.lower()
 
 
 def test_the_loss_has_a_logarithmic_axis_unless_it_reaches_0() -> None:
