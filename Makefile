@@ -10,9 +10,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 UV := uv==0.13.9
 PIP := python -m pip install --quiet --disable-pip-version-check
+UV_PIP := uv pip install --quiet --system-certs --compile-bytecode
 # $(call install,ENVIRONMENT,LOCK): by uv, in a sixth of the time, or by pip, which knows more settings of a machine.
 install = { $(1)/bin/$(PIP) --require-hashes --only-binary :all: --requirement tools/install.lock && \
-	$(1)/bin/uv pip install --quiet --system-certs --compile-bytecode --python $(1)/bin/python --require-hashes --requirement $(2); } || \
+	$(1)/bin/$(UV_PIP) --python $(1)/bin/python --require-hashes --requirement $(2); } || \
 	$(1)/bin/$(PIP) --require-hashes --requirement $(2)
 PACKAGE := -n 2 --dist worksteal -m 'not slow'
 NBVAL := -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 600 notebooks
@@ -63,7 +64,7 @@ test-lowest: build/lowest/.ready
 build/lowest/.ready: pyproject.toml
 	python3.11 -m venv --clear build/lowest
 	build/lowest/bin/$(PIP) --require-hashes --requirement tools/install.lock
-	build/lowest/bin/uv pip install --quiet --system-certs --compile-bytecode --python build/lowest/bin/python --resolution lowest-direct \
+	build/lowest/bin/$(UV_PIP) --python build/lowest/bin/python --resolution lowest-direct \
 		--editable '.[tour,dev]'
 	@touch $@
 

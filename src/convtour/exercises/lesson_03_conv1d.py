@@ -118,9 +118,9 @@ YESTERDAY = Told(
 Layer = Callable[[Array], Array]
 
 
-def moved(layer: Layer, steps: int, day: int, start: str = "drawn") -> Array:
-    """Outputs that move when one day grows by 1, from numbers that were drawn or from zeros."""
-    before = np.random.default_rng(0).normal(size=(1, steps, 1)) if start == "drawn" else np.zeros((1, steps, 1))
+def moved(layer: Layer, steps: int, day: int, scale: float = 1) -> Array:
+    """Outputs that move when one day grows by 1, from numbers that were drawn or, with a scale of 0, from zeros."""
+    before = scale * np.random.default_rng(0).normal(size=(1, steps, 1))
     after = before.copy()
     after[0, day] += 1
     return np.flatnonzero((layer(after) != layer(before))[0, :, 0])
@@ -399,7 +399,7 @@ def causal(x, kernel, dilation_rate):
                     "One day in the middle is not enough: a layer may read farther ahead than that.",
                 ),
                 (
-                    reach(days_ahead, find=lambda layer, steps, day: moved(layer, steps, day, "zeros")),
+                    reach(days_ahead, find=lambda layer, steps, day: moved(layer, steps, day, scale=0)),
                     "From zeros, and upwards only, a ReLU may hide what a day moves. Begin with drawn numbers.",
                 ),
                 (

@@ -96,7 +96,7 @@ def p_with(
     signed: bool = False,
     paired: bool = True,
     k: int | None = None,
-    five: bool = False,
+    degrees: int | None = None,
 ) -> Callable[[Scores, Scores, float], float]:
     """Return a test with one thing changed."""
 
@@ -105,8 +105,7 @@ def p_with(
         apart = float(differences.var(ddof=ddof) if paired else np.var(baseline, ddof=1) + np.var(candidate, ddof=1))
         t = differences.mean() / np.sqrt(apart * (1 / (k or len(differences)) + ratio(test_to_train)))
         t = t if signed else abs(t)
-        degrees = 4 if five else len(differences) - less
-        return float(sides * (stats.norm.sf(t) if bell else stats.t.sf(t, degrees)))
+        return float(sides * (stats.norm.sf(t) if bell else stats.t.sf(t, degrees or len(differences) - less)))
 
     return p
 
@@ -207,12 +206,12 @@ def look_at_moves(layers: list[Any]) -> None:
         raise WrongError("No layer moves or turns the pictures.")
     if max(moves) > first:
         raise WrongError("Maps are moved, not pictures: moving comes before the first convolution.")
-    turns = [layers[i].get_config()["factor"] for i in moves if names[i] == "RandomRotation"]
-    if turns and max(float(np.max(np.abs(turn))) for turn in turns) > 0.125:
+    turns = [np.max(np.abs(layers[i].get_config()["factor"])) for i in moves if names[i] == "RandomRotation"]
+    if max(turns, default=0) > 0.125:
         raise WrongError("Pictures are turned too far: a 6 that stands on its head is a 9.")
     shifts = [layers[i].get_config() for i in moves if names[i] == "RandomTranslation"]
     factors = [np.max(np.abs(shift[name])) for shift in shifts for name in ("height_factor", "width_factor")]
-    if "RandomCrop" not in names and not np.any([*map(np.max, map(np.abs, turns)), *factors]):
+    if "RandomCrop" not in names and not np.any([*turns, *factors]):
         raise WrongError("Pictures are moved and turned by 0.")
     if max(factors, default=0) > 0.25:
         raise WrongError("Pictures are moved too far: a part of the digit leaves the sheet.")
@@ -341,9 +340,9 @@ def dropped(x, rate, rng):
                 (p_with(ddof=0), "The variance divides by k. A few numbers show their spread too small so."),
                 (p_with(sides=1), "One tail only: a candidate that is worse by as much would be as surprising."),
                 (p_with(less=0), "The degrees of freedom are one too many."),
-                (p_with(five=True), "Four degrees of freedom are for five folds; take one less than there are folds."),
+                (p_with(degrees=4), "Four degrees of freedom are for five folds; take one less than there are folds."),
                 (p_with(k=5), "`1 / 5` is for five folds; it is one over their number."),
-                (p_with(five=True, k=5), "The 5 and the 4 of the page are for five folds; here there may be others."),
+                (p_with(degrees=4, k=5), "The 5 and the 4 of the page are for five folds; here there may be others."),
                 (p_with(bell=True), "These are the tails of a bell curve, too thin for so few differences."),
                 (
                     p_with(signed=True),
